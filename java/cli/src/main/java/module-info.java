@@ -1,0 +1,15 @@
+/** The command line of Sensorium. */
+module io.sensorium.cli {
+    requires io.sensorium;
+    requires io.sensorium.models;
+    requires io.sensorium.media;
+    requires io.sensorium.text;
+    requires info.picocli;
+    requires com.fasterxml.jackson.databind;
+    requires java.desktop;
+
+    exports io.sensorium.cli;
+
+    opens io.sensorium.cli to
+            info.picocli;
+}

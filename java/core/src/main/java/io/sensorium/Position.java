@@ -1,0 +1,13 @@
+package io.sensorium;
+
+/** How tokens learn where they are. The order is that of the C ABI. */
+public enum Position {
+    /** Nothing is added. */
+    NONE,
+
+    /** A table of the weights is added; it fixes the largest size. */
+    LEARNED,
+
+    /** Fixed sine-cosine vectors, 1-D (Vaswani et al. 2017) or 2-D (MAE, He et al. 2021); any size. */
+    SINCOS
+}

@@ -1,0 +1,16 @@
+package io.sensorium;
+
+/** The window of a short-time Fourier transform. The order is that of the C ABI. */
+public enum Window {
+    /** Raised cosine. */
+    HANN,
+
+    /** 0.54 − 0.46·cos. */
+    HAMMING,
+
+    /** Kaldi: symmetric Hann to the power of 0.85. */
+    POVEY,
+
+    /** All ones. */
+    RECTANGULAR
+}

@@ -1,0 +1,5 @@
+/** The binding, handles and buffers; not exported. */
+@NullMarked
+package io.sensorium.internal;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,112 @@
+package io.sensorium.models;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.sensorium.Engine;
+import io.sensorium.Model;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.TreeSet;
+
+/**
+ * Reads model directories: {@code config.json} and {@code model.safetensors} (or several files with {@code
+ * model.safetensors.index.json}) as published for ViT, CLIP, SigLIP and SigLIP2 (their vision towers), AST, the
+ * Perceiver, Idefics2's resampler and BLIP-2's Q-Former in transformers, or in the project's own format ({@code "model_type": "sensorium"}). A {@code
+ * preprocessor_config.json} beside them is obeyed.
+ */
+public final class ModelLoader {
+    private ModelLoader() {}
+
+    /** {@link #open}, build and close. */
+    public static Model load(Engine engine, Path directory) throws IOException {
+        try (ModelSpec spec = open(directory)) {
+            return spec.build(engine);
+        }
+    }
+
+    /**
+     * Reads and checks everything but the tensors' values.
+     *
+     * @throws io.sensorium.InvalidWeightsException naming the file and the key or tensor; mismatches are listed all
+     *     at once
+     */
+    public static ModelSpec open(Path directory) throws IOException {
+        ObjectNode config = Json.readObject(existing(directory, "config.json"));
+        Path preprocessor = directory.resolve("preprocessor_config.json");
+        JsonNode preprocessing = Files.exists(preprocessor) ? Json.readObject(preprocessor) : config.objectNode();
+        Weights file = weights(directory);
+        try {
+            return read(config, preprocessing, file);
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    /**
+     * As {@link #open}, for a bare Q-Former ({@code "model_type": "blip_2_qformer"}): its queries belong to the model around
+     * it.
+     *
+     * @param queries [n, hidden_size]
+     */
+    public static ModelSpec openQFormer(Path directory, FloatBuffer queries) throws IOException {
+        ObjectNode config = Json.readObject(existing(directory, "config.json"));
+        Safetensors file = Safetensors.open(existing(directory, "model.safetensors"));
+        try {
+            int hidden = new ConfigNode("config.json", config).integer("hidden_size", 768);
+            if (hidden < 1 || queries.remaining() == 0 || queries.remaining() % hidden != 0) {
+                throw Errors.weights("queries: " + queries.remaining() + " values are not rows of " + hidden);
+            }
+            return PublishedCompressors.qFormer(
+                    config, new ExtraTensor(file, "query_tokens", queries, 1, queries.remaining() / hidden, hidden));
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    /** Reads a configuration file with the same caps: at most 16 MiB, one JSON object. */
+    public static JsonNode readConfig(Path file) throws IOException {
+        return Json.readObject(file);
+    }
+
+    static ModelSpec read(JsonNode config, JsonNode preprocessing, Weights file) {
+        String type = config.path("model_type").asText("");
+        return switch (type) {
+            case "sensorium" -> SensoriumFormat.read(config, file);
+            case "audio-spectrogram-transformer" -> PublishedModels.ast(config, preprocessing, file);
+            case "perceiver" -> PublishedModels.perceiver(config, file);
+            case "idefics2_perceiver" -> PublishedCompressors.idefics2Resampler(config, file);
+            case "blip_2_qformer" -> PublishedCompressors.qFormer(config, file);
+            default -> {
+                VisionFamily family = VisionFamily.ALL.get(type);
+                if (family == null) {
+                    throw Errors.weights(
+                            "config.json: model_type '" + type + "' is not supported; there are sensorium, "
+                                    + "audio-spectrogram-transformer, perceiver, idefics2_perceiver, blip_2_qformer, "
+                                    + String.join(", ", new TreeSet<>(VisionFamily.ALL.keySet())));
+                }
+                yield family.read(config, preprocessing, file);
+            }
+        };
+    }
+
+    /** One file, or several with an index. */
+    private static Weights weights(Path directory) throws IOException {
+        Path single = directory.resolve("model.safetensors");
+        Path index = directory.resolve("model.safetensors.index.json");
+        return Files.isRegularFile(single) || !Files.isRegularFile(index)
+                ? Safetensors.open(existing(directory, "model.safetensors"))
+                : ShardedWeights.open(index);
+    }
+
+    private static Path existing(Path directory, String name) throws IOException {
+        Path file = directory.resolve(name);
+        if (!Files.isRegularFile(file)) {
+            throw new java.nio.file.NoSuchFileException(file.toString());
+        }
+        return file;
+    }
+}

@@ -1,0 +1,215 @@
+package io.sensorium.models;
+
+import io.sensorium.AudioConfig;
+import io.sensorium.EncoderConfig;
+import io.sensorium.Engine;
+import io.sensorium.ImageConfig;
+import io.sensorium.LatentResamplerConfig;
+import io.sensorium.MergeConfig;
+import io.sensorium.Modality;
+import io.sensorium.Model;
+import io.sensorium.PerceiverConfig;
+import io.sensorium.PerceiverDecoderConfig;
+import io.sensorium.PoolConfig;
+import io.sensorium.QFormerConfig;
+import io.sensorium.SequenceConfig;
+import io.sensorium.TextConfig;
+import java.io.IOException;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A model directory that was read and checked: configurations, and tensors that fit them. Tensors are copied when
+ * {@link #build} runs; close it afterwards.
+ */
+public final class ModelSpec implements AutoCloseable {
+    /** How text becomes ids. */
+    public enum TextEncoding {
+        /** No text, or the caller brings ids. */
+        NONE,
+        /** Ids are the bytes of the UTF-8 text. */
+        UTF8_BYTES
+    }
+
+    private final String family;
+    private final String notice;
+    private final SequenceConfig sequence;
+    private final ImageConfig image;
+    private final AudioConfig audio;
+    private final TextConfig text;
+    private final Map<Modality, EncoderConfig> encoders;
+    private final PerceiverConfig perceiver;
+    private final PerceiverDecoderConfig perceiverDecoder;
+    private final LatentResamplerConfig latentResampler;
+    private final QFormerConfig qFormer;
+    private final PoolConfig pool;
+    private final MergeConfig merge;
+    private final TextEncoding textEncoding;
+    private final Weights file;
+    private final WeightMap map;
+
+    ModelSpec(Parts parts, Weights file, WeightMap map) {
+        this.family = parts.family;
+        this.notice = parts.notice;
+        this.sequence = parts.sequence;
+        this.image = parts.image;
+        this.audio = parts.audio;
+        this.text = parts.text;
+        this.encoders = parts.encoders;
+        this.perceiver = parts.perceiver;
+        this.perceiverDecoder = parts.perceiverDecoder;
+        this.latentResampler = parts.latentResampler;
+        this.qFormer = parts.qFormer;
+        this.pool = parts.pool;
+        this.merge = parts.merge;
+        this.textEncoding = parts.textEncoding;
+        this.file = file;
+        this.map = map;
+    }
+
+    /** What a family's reader fills in. */
+    static final class Parts {
+        String family;
+        String notice = "";
+        SequenceConfig sequence;
+        ImageConfig image;
+        AudioConfig audio;
+        TextConfig text;
+        final Map<Modality, EncoderConfig> encoders = new EnumMap<>(Modality.class);
+        PerceiverConfig perceiver;
+        PerceiverDecoderConfig perceiverDecoder;
+        LatentResamplerConfig latentResampler;
+        QFormerConfig qFormer;
+        PoolConfig pool;
+        MergeConfig merge;
+        TextEncoding textEncoding = TextEncoding.NONE;
+    }
+
+    /** The configuration's {@code model_type}. */
+    public String family() {
+        return family;
+    }
+
+    /** What users of the model must be told (the demo model: that it is untrained); may be empty. */
+    public String notice() {
+        return notice;
+    }
+
+    /** The packed sequence. */
+    public SequenceConfig sequence() {
+        return sequence;
+    }
+
+    /** The image tokenizer, if there is one. */
+    public Optional<ImageConfig> image() {
+        return Optional.ofNullable(image);
+    }
+
+    /** The audio tokenizer, if there is one. */
+    public Optional<AudioConfig> audio() {
+        return Optional.ofNullable(audio);
+    }
+
+    /** The text embedding, if there is one. */
+    public Optional<TextConfig> text() {
+        return Optional.ofNullable(text);
+    }
+
+    /** The encoder over a modality's tokens, if there is one. */
+    public Optional<EncoderConfig> encoder(Modality modality) {
+        return Optional.ofNullable(encoders.get(modality));
+    }
+
+    /** The Perceiver, if there is one. */
+    public Optional<PerceiverConfig> perceiver() {
+        return Optional.ofNullable(perceiver);
+    }
+
+    /** The Perceiver's decoder, if there is one. */
+    public Optional<PerceiverDecoderConfig> perceiverDecoder() {
+        return Optional.ofNullable(perceiverDecoder);
+    }
+
+    /** The resampler, if there is one. */
+    public Optional<LatentResamplerConfig> latentResampler() {
+        return Optional.ofNullable(latentResampler);
+    }
+
+    /** The Q-Former, if there is one. */
+    public Optional<QFormerConfig> qFormer() {
+        return Optional.ofNullable(qFormer);
+    }
+
+    /** The pool, if there is one. */
+    public Optional<PoolConfig> pool() {
+        return Optional.ofNullable(pool);
+    }
+
+    /** The token merger, if there is one. */
+    public Optional<MergeConfig> merge() {
+        return Optional.ofNullable(merge);
+    }
+
+    /** How text becomes ids. */
+    public TextEncoding textEncoding() {
+        return textEncoding;
+    }
+
+    /** Number of float32 parameters that the model takes from the file. */
+    public long parameters() {
+        long sum = 0;
+        for (WeightMap.Weight weight : map.weights()) {
+            for (WeightMap.Part part : weight.parts()) {
+                sum += file.info(part.source()).count();
+            }
+        }
+        return sum;
+    }
+
+    /** Copies the tensors into a model on the engine's device. */
+    public Model build(Engine engine) {
+        return build(engine, true);
+    }
+
+    /** The tokenizers alone: embeddings before any encoder, and no compressor. */
+    public Model buildTokenizers(Engine engine) {
+        return build(engine, false);
+    }
+
+    private Model build(Engine engine, boolean whole) {
+        Model.Builder builder = engine.newModel().sequence(sequence);
+        if (image != null) builder.image(image);
+        if (audio != null) builder.audio(audio);
+        if (text != null) builder.text(text);
+        if (whole) {
+            encoders.forEach(builder::encoder);
+            if (perceiver != null) builder.perceiver(perceiver);
+            if (perceiverDecoder != null) builder.perceiverDecoder(perceiverDecoder);
+            if (latentResampler != null) builder.latentResampler(latentResampler);
+            if (qFormer != null) builder.qFormer(qFormer);
+            if (pool != null) builder.pool(pool);
+            if (merge != null) builder.merge(merge);
+        }
+        for (WeightMap.Weight weight : map.weights()) {
+            if (whole || isTokenizer(weight.name())) {
+                builder.tensor(weight.name(), WeightMap.read(file, weight), weight.dims());
+            }
+        }
+        return builder.build();
+    }
+
+    private static boolean isTokenizer(String name) {
+        return name.matches("(sequence|image|audio|text)\\..*") && !name.matches("[a-z]+\\.encoder\\..*");
+    }
+
+    /** The values of a tensor under its name in the file. */
+    java.nio.FloatBuffer read(String tensor) {
+        return file.floats(tensor);
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

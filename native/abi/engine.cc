@@ -1,0 +1,96 @@
+#include <algorithm>
+
+#include "abi/cuda_loader.h"
+#include "abi/guard.h"
+#include "abi/handles.h"
+#include "backend/cpu/device.h"
+
+namespace sns {
+namespace {
+
+void query_cpu(int32_t index, sns_device_info& info) {
+  if (index != 0) {
+    copy_text("there is only CPU 0", info.cause);
+    return;
+  }
+  info.available = 1;
+  info.units = cpu_processors();
+  info.memory_bytes = cpu_memory_bytes();
+  copy_text(cpu_name(), info.name);
+  copy_text(cpu_isa(), info.isa);
+}
+
+void query_cuda(int32_t index, sns_device_info& info) {
+  std::string cause;
+  const sns_cuda_table* table = cuda_table(&cause);
+  if (!table) {
+    copy_text(cause, info.cause);
+    return;
+  }
+  const int32_t count = table->device_count(info.cause, sizeof(info.cause));
+  if (count < 1) return;
+  if (index >= count) {
+    copy_text("there are only " + std::to_string(count) + " CUDA devices", info.cause);
+    return;
+  }
+  sns_cuda_device device;
+  if (table->device_info(index, &device, info.cause, sizeof(info.cause)) != 0) return;
+  info.available = 1;
+  info.units = device.multiprocessors;
+  info.memory_bytes = device.memory_bytes;
+  copy_text(device.name, info.name);
+  copy_text("sm_" + std::to_string(device.major) + std::to_string(device.minor), info.isa);
+}
+
+sns_device_info query(int32_t device, int32_t index) {
+  checked_enum(device, static_cast<int32_t>(SNS_DEVICE_CUDA), "device");
+  if (index < 0) invalid("index", std::to_string(index) + " is negative");
+  sns_device_info info = {};
+  info.struct_size = sizeof(info);
+  if (device == SNS_DEVICE_CPU) {
+    query_cpu(index, info);
+  } else {
+    query_cuda(index, info);
+  }
+  return info;
+}
+
+}  // namespace
+}  // namespace sns
+
+extern "C" {
+
+int32_t sns_device_query(int32_t device, int32_t index, sns_device_info* out) {
+  return sns::guard([&] {
+    sns::checked_struct(out, "out");
+    *out = sns::query(device, index);
+  });
+}
+
+int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out) {
+  return sns::guard([&] {
+    sns::not_null(out, "out");
+    sns::checked_struct(config, "config");
+    if (config->reserved != 0) sns::invalid("reserved", "must be 0");
+    const sns_device_info info = sns::query(config->device, config->index);
+    if (!info.available) throw sns::Error(sns::Code::kUnavailable, "device", info.cause);
+    if (config->device == SNS_DEVICE_CUDA) {
+      throw sns::Error(sns::Code::kUnavailable, "device",
+                       std::string(info.name) + " is there, but this build's engine runs on the CPU only");
+    }
+    auto handle = std::make_unique<sns_engine_t>();
+    handle->engine = std::make_shared<sns::Engine>(config->threads);
+    *out = handle.release();
+  });
+}
+
+int32_t sns_engine_threads(sns_engine engine, int32_t* out) {
+  return sns::guard([&] {
+    sns::not_null(engine, "engine");
+    *sns::not_null(out, "out") = engine->engine->threads();
+  });
+}
+
+void sns_engine_destroy(sns_engine engine) { delete engine; }
+
+}  // extern "C"

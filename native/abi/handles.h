@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "check/check.h"
+#include "ops/resample/resample.h"
+#include "pipeline/audio_stream.h"
+#include "pipeline/codes.h"
+#include "pipeline/session.h"
+#include "sensorium.h"
+
+// What the opaque handles point at. Each holds what it was made from, so that any order of destruction is
+// safe.
+
+struct sns_engine_t {
+  std::shared_ptr<sns::Engine> engine;
+  std::mutex check_mutex;  // one measurement at a time: two would measure each other
+  std::optional<sns::Ceiling> ceiling;
+};
+
+struct sns_builder_t {
+  std::shared_ptr<sns::Engine> engine;
+  sns::ModelParts parts;
+};
+
+struct sns_model_t {
+  std::shared_ptr<const sns::Model> model;
+};
+
+struct sns_session_t {
+  sns_session_t(std::shared_ptr<const sns::Model> model, const sns::SessionLimits& limits)
+      : session(std::move(model), limits) {}
+  sns::Session session;
+  std::atomic<bool> busy{false};
+};
+
+struct sns_log_mel_t {
+  std::shared_ptr<sns::Engine> engine;
+  sns::LogMelPlan plan;
+};
+
+struct sns_audio_stream_t {
+  sns_audio_stream_t(std::shared_ptr<sns::Engine> e, const sns::LogMelConfig& config, int64_t input_rate,
+                     int64_t capacity)
+      : engine(std::move(e)), stream(config, input_rate, capacity) {}
+  std::shared_ptr<sns::Engine> engine;
+  sns::AudioStream stream;
+  std::atomic<bool> busy{false};
+};
+
+struct sns_resampler_t {
+  std::shared_ptr<sns::Engine> engine;
+  sns::ResampleFilter filter;
+};
+
+struct sns_adapter_t {
+  std::shared_ptr<const sns::Adapter> adapter;
+};
+
+struct sns_codebook_t {
+  std::unique_ptr<const sns::Codes> codes;
+};

@@ -1,0 +1,117 @@
+#pragma once
+
+// The vocabulary of the CUDA kernels (ops/<op>/<op>_cuda.cu). Two compilers read those files: nvcc, and g++
+// with SNS_SIMT defined, which maps the same words to the host SIMT executor (tests/native/simt). So a kernel
+// uses
+//  - gpu_launch() instead of <<<>>>,
+//  - SNS_SHARED / SNS_DYNAMIC_SHARED instead of __shared__,
+//  - the wrappers below instead of inline PTX.
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(SNS_SIMT)
+
+#include "simt/cuda_words.h"
+
+#else
+
+#include <cuda_runtime.h>
+
+/// `T name[count]` in static shared memory.
+#define SNS_SHARED(T, name, count) __shared__ T name[count]
+/// `T* name`: the dynamic shared memory of the launch.
+#define SNS_DYNAMIC_SHARED(T, name)                              \
+  extern __shared__ __align__(128) unsigned char sns_dynamic_[]; \
+  T* name = reinterpret_cast<T*>(sns_dynamic_)
+
+namespace sns::gpu {
+
+using Stream = cudaStream_t;
+
+template <class... P, class... A>
+inline int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream,
+                      A&&... args) {
+  if (shared_bytes > 48 * 1024) {
+    const auto status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             static_cast<int>(shared_bytes));
+    if (status != cudaSuccess) return status;
+  }
+  // clang-format off
+  kernel<<<grid, block, shared_bytes, stream>>>(static_cast<P>(args)...);
+  // clang-format on
+  return cudaGetLastError();
+}
+
+__device__ inline uint32_t shared_address(const void* p) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
+}
+
+/// Copies 16 bytes global → shared asynchronously, or writes 16 zeros when !valid. Both addresses 16-byte
+/// aligned.
+__device__ inline void cp_async16(void* shared, const void* global, bool valid) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global),
+               "r"(valid ? 16 : 0));
+}
+/// The same with the first `valid_bytes` copied and the rest of the 16 written as zeros.
+__device__ inline void cp_async16_partial(void* shared, const void* global, int valid_bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)), "l"(global),
+               "r"(valid_bytes));
+}
+/// 4 bytes, for sources that are only 4-byte aligned.
+__device__ inline void cp_async4(void* shared, const void* global, bool valid) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(shared)), "l"(global),
+               "r"(valid ? 4 : 0));
+}
+__device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+/// Waits until at most N of this thread's groups are still in flight.
+template <int N>
+__device__ inline void cp_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+}
+
+/// Four 8×8 matrices of 16-bit elements; lane l gives the address of row l%8 of matrix l/8.
+__device__ inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(shared_address(row)));
+}
+__device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(shared_address(row)));
+}
+
+/// c[16×8] += a[16×16]·b[16×8], bfloat16 in, fp32 out; fragments as PTX mma.m16n8k16 lays them out.
+__device__ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+}  // namespace sns::gpu
+
+#endif  // SNS_SIMT
+
+namespace sns::gpu {
+
+/// fp32 → bfloat16 bits, round to nearest even; NaN stays NaN.
+__host__ __device__ inline uint16_t to_bf16(float x) {
+  union {
+    float f;
+    uint32_t u;
+  } v{x};
+  if ((v.u & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(v.u >> 16 | 0x40);
+  return static_cast<uint16_t>((v.u + 0x7FFFu + (v.u >> 16 & 1)) >> 16);
+}
+__host__ __device__ inline float from_bf16(uint16_t x) {
+  union {
+    uint32_t u;
+    float f;
+  } v{static_cast<uint32_t>(x) << 16};
+  return v.f;
+}
+
+}  // namespace sns::gpu

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/parallel.h"
+
+namespace sns {
+
+/// One random case of an op compared with its float64 oracle.
+struct Parity {
+  std::string shape;    ///< what was run, readable: "rows 37, 768→512, gelu, residual"
+  std::string measure;  ///< "NMSE", "max |Δ|", "mismatches"
+  double error = 0;     ///< NaN or anything above the limit is a failure
+  double limit = 0;
+  bool guards_ok = true;  ///< no byte around any output was touched
+  bool ok() const { return guards_ok && error <= limit; }
+};
+
+/// One representative shape to be timed. run() does the work once and allocates nothing.
+struct Work {
+  std::string shape;
+  double flops = 0;  ///< useful floating-point operations of one run, 0 if it only moves bytes
+  double bytes = 0;  ///< compulsory traffic of one run: inputs + weights + outputs, each once
+  std::function<void(Parallel&)> run;
+};
+
+/// What every op brings along (ops/<op>/<op>_check.cc): the same code serves the unit tests, `sensorium
+/// check` and the native benchmark.
+struct OpCheck {
+  const char* name;
+  Parity (*parity)(uint64_t seed, Parallel& parallel);
+  std::vector<Work> (*works)();
+};
+
+/// All ops, in the order of the data's road.
+const std::vector<OpCheck>& op_checks();
+
+/// Ceilings of this machine as measured now: fused multiply-adds in fp32 and streaming reads, all workers
+/// busy.
+struct Ceiling {
+  double gflops;
+  double gbytes_per_s;
+};
+Ceiling measure_ceiling(Parallel& parallel);
+
+}  // namespace sns

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "check/check.h"
+#include "check/guarded.h"
+#include "ops/attention/attention.h"
+
+namespace sns {
+namespace {
+
+/// Inputs with exactly as many elements as the contract promises, gaps between rows and masked keys NaN.
+struct Inputs {
+  std::vector<float> q, k, v;
+  std::vector<int64_t> cu_q{0}, cu_k{0};
+  std::vector<uint8_t> mask;
+};
+
+std::vector<float> matrix(Random& r, int64_t rows, int64_t cols, int64_t ld, double deviation) {
+  if (rows == 0) return {};
+  std::vector<float> m(static_cast<size_t>((rows - 1) * ld + cols), std::numeric_limits<float>::quiet_NaN());
+  for (int64_t i = 0; i < rows; ++i)
+    r.fill_normal(&m[static_cast<size_t>(i * ld)], &m[i * ld] + cols, deviation);
+  return m;
+}
+
+void spoil(std::vector<float>& m, int64_t row, int64_t cols, int64_t ld) {
+  std::fill_n(m.begin() + row * ld, cols, std::numeric_limits<float>::quiet_NaN());
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random r(seed);
+  AttentionArgs a;
+  const int64_t group = r.coin() ? 1 : r.integer(2, 4);
+  a.kv_heads = r.integer(1, 3);
+  a.heads = a.kv_heads * group;
+  const int64_t dims[] = {1, 3, 16, 24, 32, 64, 72, 80, 96};
+  a.qk_dim = r.coin() ? dims[r.integer(0, 8)] : r.integer(1, 130);
+  a.v_dim = r.coin() ? a.qk_dim : r.integer(1, 130);
+  a.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(a.qk_dim)));
+  // One case in four is a single sequence with enough keys to be split; the others are ragged batches.
+  const bool split = r.integer(0, 3) == 0;
+  a.batch = split ? 1 : r.integer(0, 4);
+  Inputs in;
+  for (int64_t s = 0; s < a.batch; ++s) {
+    const int64_t queries = split ? r.integer(1, 20) : r.coin() ? r.integer(0, 40) : r.integer(0, 150);
+    const int64_t keys = split ? r.integer(1024, 1700) : r.coin() ? r.integer(0, 20) : r.integer(0, 300);
+    in.cu_q.push_back(in.cu_q.back() + queries);
+    in.cu_k.push_back(in.cu_k.back() + keys);
+  }
+  const int64_t total_q = in.cu_q.back(), total_k = in.cu_k.back();
+  a.ldq = a.heads * a.qk_dim + (r.coin() ? 0 : r.integer(1, 20));
+  a.ldk = a.kv_heads * a.qk_dim + (r.coin() ? 0 : r.integer(1, 20));
+  a.ldv = a.kv_heads * a.v_dim + (r.coin() ? 0 : r.integer(1, 20));
+  a.ldy = a.heads * a.v_dim + (r.coin() ? 0 : r.integer(1, 20));
+  in.q = matrix(r, total_q, a.heads * a.qk_dim, a.ldq, r.coin() ? 1 : 3);
+  in.k = matrix(r, total_k, a.kv_heads * a.qk_dim, a.ldk, 1);
+  in.v = matrix(r, total_k, a.kv_heads * a.v_dim, a.ldv, 1);
+  if (r.coin() && total_k > 0) {
+    const double live = r.integer(0, 4) == 0 ? 0 : r.uniform();
+    in.mask.resize(static_cast<size_t>(total_k));
+    for (int64_t j = 0; j < total_k; ++j) {
+      in.mask[static_cast<size_t>(j)] = r.uniform() < live ? static_cast<uint8_t>(r.integer(1, 255)) : 0;
+      if (in.mask[static_cast<size_t>(j)]) continue;
+      spoil(in.k, j, a.kv_heads * a.qk_dim, a.ldk);
+      spoil(in.v, j, a.kv_heads * a.v_dim, a.ldv);
+    }
+    a.key_mask = in.mask.data();
+  }
+  a.q = in.q.data();
+  a.k = in.k.data();
+  a.v = in.v.data();
+  a.cu_q = in.cu_q.data();
+  a.cu_k = in.cu_k.data();
+
+  Guarded<float> y(total_q == 0 ? 0 : (total_q - 1) * a.ldy + a.heads * a.v_dim);
+  Guarded<std::byte> scratch(static_cast<int64_t>(attention_scratch(a, parallel.threads())));
+  a.y = y.data();
+  attention_cpu(a, scratch.data(), parallel);
+  std::vector<double> ref(static_cast<size_t>(total_q * a.heads * a.v_dim));
+  attention_ref(a, ref.data());
+
+  Parity p;
+  p.shape = "batch " + std::to_string(a.batch) + ", " + std::to_string(total_q) + "×" +
+            std::to_string(total_k) + ", heads " + std::to_string(a.heads) + "/" +
+            std::to_string(a.kv_heads) + ", qk " + std::to_string(a.qk_dim) + ", v " +
+            std::to_string(a.v_dim) + (a.key_mask ? ", mask" : "");
+  p.measure = "NMSE";
+  p.error = nmse(y.data(), a.ldy, ref.data(), total_q, a.heads * a.v_dim);
+  p.limit = kAttentionNmse;
+  p.guards_ok = y.intact() && scratch.intact();
+  for (int64_t i = 0; i + 1 < total_q; ++i) {
+    for (int64_t c = a.heads * a.v_dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
+  }
+  return p;
+}
+
+struct Bench {
+  AttentionArgs args;
+  std::vector<int64_t> cu_q, cu_k;
+  AlignedArray<float> q, k, v, y;
+  AlignedArray<std::byte> scratch;
+};
+
+Work work(const char* name, int64_t batch, int64_t queries, int64_t keys, int64_t heads, int64_t kv_heads,
+          int64_t dim) {
+  auto b = std::make_shared<Bench>();
+  AttentionArgs& a = b->args;
+  a.batch = batch;
+  a.heads = heads;
+  a.kv_heads = kv_heads;
+  a.qk_dim = a.v_dim = dim;
+  a.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(dim)));
+  a.ldq = a.ldy = heads * dim;
+  a.ldk = a.ldv = kv_heads * dim;
+  for (int64_t s = 0; s <= batch; ++s) {
+    b->cu_q.push_back(s * queries);
+    b->cu_k.push_back(s * keys);
+  }
+  a.cu_q = b->cu_q.data();
+  a.cu_k = b->cu_k.data();
+  b->q = AlignedArray<float>(batch * queries * a.ldq);
+  b->k = AlignedArray<float>(batch * keys * a.ldk);
+  b->v = AlignedArray<float>(batch * keys * a.ldv);
+  b->y = AlignedArray<float>(batch * queries * a.ldy);
+  Random r(1);
+  for (auto* m : {&b->q, &b->k, &b->v, &b->y}) {
+    for (float& x : *m) x = static_cast<float>(2 * r.uniform() - 1);
+  }
+  a.q = b->q.data();
+  a.k = b->k.data();
+  a.v = b->v.data();
+  a.y = b->y.data();
+  b->scratch = AlignedArray<std::byte>(static_cast<int64_t>(
+      attention_scratch(a, static_cast<int>(std::max(1u, std::thread::hardware_concurrency())))));
+  Work w;
+  w.shape = std::string(name) + ": " + (batch > 1 ? std::to_string(batch) + " × " : "") +
+            std::to_string(queries) + "×" + std::to_string(keys) + ", " + std::to_string(heads) + "/" +
+            std::to_string(kv_heads) + " heads of " + std::to_string(dim);
+  w.flops = 4.0 * static_cast<double>(batch * queries * keys * heads * dim);
+  w.bytes = 4.0 * static_cast<double>(b->q.size() + b->k.size() + b->v.size() + b->y.size());
+  w.run = [b](Parallel& parallel) {
+    const size_t need = attention_scratch(b->args, parallel.threads());
+    if (static_cast<size_t>(b->scratch.size()) < need) {  // more threads than processors: once
+      b->scratch = AlignedArray<std::byte>(static_cast<int64_t>(need));
+    }
+    attention_cpu(b->args, b->scratch.data(), parallel);
+  };
+  return w;
+}
+
+std::vector<Work> works() {
+  return {
+      work("Perceiver cross-attention", 1, 256, 4096, 8, 8, 96),
+      work("Perceiver latents", 1, 256, 256, 8, 8, 96),
+      work("ViT-B/16", 1, 197, 197, 12, 12, 64),
+      work("ViT-B/16", 8, 197, 197, 12, 12, 64),
+      work("AST", 1, 1212, 1212, 12, 12, 64),
+      work("Idefics2 resampler", 1, 64, 4964, 16, 4, 96),
+      work("few queries", 1, 16, 4096, 8, 8, 96),
+      work("one query", 1, 1, 4096, 8, 8, 96),
+  };
+}
+
+}  // namespace
+
+OpCheck attention_check() { return {"attention", parity, works}; }
+
+}  // namespace sns

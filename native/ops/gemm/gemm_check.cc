@@ -1,0 +1,96 @@
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "check/check.h"
+#include "check/guarded.h"
+#include "ops/gemm/gemm.h"
+
+namespace sns {
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random r(seed);
+  const auto size = [&] { return r.coin() ? r.integer(0, 5) : r.integer(1, r.coin() ? 40 : 300); };
+  GemmArgs g;
+  g.m = size();
+  g.n = size();
+  g.k = size();
+  g.transpose_a = r.coin();
+  g.transpose_b = r.coin();
+  g.scale = r.coin() ? 1 : static_cast<float>(r.normal());
+  g.lda = (g.transpose_a ? g.m : g.k) + (r.coin() ? 0 : r.integer(1, 20));
+  g.ldb = (g.transpose_b ? g.k : g.n) + (r.coin() ? 0 : r.integer(1, 20));
+  g.ldc = g.n + (r.coin() ? 0 : r.integer(1, 20));
+  const auto matrix = [&](int64_t rows, int64_t cols, int64_t ld) {
+    std::vector<float> v(static_cast<size_t>(rows * ld), std::numeric_limits<float>::quiet_NaN());
+    for (int64_t i = 0; i < rows; ++i) r.fill_normal(v.begin() + i * ld, v.begin() + i * ld + cols);
+    return v;
+  };
+  const auto a = matrix(g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k, g.lda);
+  const auto b = matrix(g.transpose_b ? g.n : g.k, g.transpose_b ? g.k : g.n, g.ldb);
+  g.a = a.data();
+  g.b = b.data();
+  Guarded<float> c(g.m * g.ldc);
+  Guarded<unsigned char> scratch(static_cast<int64_t>(gemm_scratch(g.m, g.n, g.k, parallel.threads())));
+  g.c = c.data();
+  std::vector<double> ref(static_cast<size_t>(g.m * g.n));
+  gemm_ref(g, ref.data());
+  gemm_cpu(g, scratch.data(), parallel);
+  Parity p;
+  p.shape = std::to_string(g.m) + "×" + std::to_string(g.k) + (g.transpose_a ? "ᵀ" : "") + " · " +
+            std::to_string(g.k) + "×" + std::to_string(g.n) + (g.transpose_b ? "ᵀ" : "");
+  p.measure = "NMSE";
+  p.error = nmse(c.data(), g.ldc, ref.data(), g.m, g.n);
+  p.limit = kGemmNmse;
+  p.guards_ok = c.intact() && scratch.intact();
+  for (int64_t i = 0; i < g.m; ++i) {
+    for (int64_t j = g.n; j < g.ldc; ++j) p.guards_ok &= std::isnan(c[i * g.ldc + j]);
+  }
+  return p;
+}
+
+Work work(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) {
+  struct Bench {
+    AlignedArray<float> a, b, c;
+    AlignedArray<unsigned char> scratch;
+  };
+  auto x = std::make_shared<Bench>();
+  x->a = AlignedArray<float>(m * k);
+  x->b = AlignedArray<float>(n * k);
+  x->c = AlignedArray<float>(m * n);
+  Random r(1);
+  r.fill_normal(x->a.begin(), x->a.end());
+  r.fill_normal(x->b.begin(), x->b.end());
+  Work w;
+  w.shape = std::to_string(m) + "×" + std::to_string(k) + (transpose_a ? "ᵀ" : "") + " · " +
+            std::to_string(k) + "×" + std::to_string(n) + (transpose_b ? "ᵀ" : "");
+  w.flops = 2.0 * static_cast<double>(m * n) * static_cast<double>(k);
+  w.bytes = 4.0 * static_cast<double>(m * k + n * k + m * n);
+  w.run = [=](Parallel& parallel) {
+    GemmArgs g;
+    g.m = m;
+    g.n = n;
+    g.k = k;
+    g.a = x->a.data();
+    g.transpose_a = transpose_a;
+    g.lda = transpose_a ? m : k;
+    g.b = x->b.data();
+    g.transpose_b = transpose_b;
+    g.ldb = transpose_b ? k : n;
+    g.c = x->c.data();
+    g.ldc = n;
+    const auto bytes = static_cast<int64_t>(gemm_scratch(m, n, k, parallel.threads()));
+    if (x->scratch.size() < bytes) x->scratch = AlignedArray<unsigned char>(bytes);
+    gemm_cpu(g, x->scratch.data(), parallel);
+  };
+  return w;
+}
+
+std::vector<Work> works() { return {work(1024, 1024, 512, false, true), work(512, 768, 1024, true, false)}; }
+
+}  // namespace
+
+OpCheck gemm_check() { return {"gemm", parity, works}; }
+
+}  // namespace sns

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/activation.h"
+#include "core/memory.h"
+#include "core/parallel.h"
+
+namespace sns {
+
+/// Weights of y = x·Wᵀ + b (torch.nn.Linear), packed once for the running CPU and then immutable.
+class LinearWeights {
+ public:
+  LinearWeights() = default;
+  /// `weight` is [out, in] row-major; `bias` is [out] or null. Both are copied.
+  LinearWeights(const float* weight, const float* bias, int64_t out, int64_t in);
+  /// The same over memory of packed_bytes(), which must outlive it, for weights that change from call to
+  /// call: W[o, i] = scale·weight[o·stride_out + i·stride_in], no bias.
+  LinearWeights(const float* weight, int64_t stride_out, int64_t stride_in, float scale, int64_t out,
+                int64_t in, void* memory, Parallel& parallel);
+  static size_t packed_bytes(int64_t out, int64_t in);
+  /// Sizes without weights, to ask for scratch.
+  static LinearWeights shape(int64_t out, int64_t in);
+  int64_t out() const { return out_; }
+  int64_t in() const { return in_; }
+  /// Panels of panel_width() outputs, [in][panel_width()] each, the last one zero-padded.
+  const float* panels() const { return panels_; }
+  int64_t panel_width() const { return panel_width_; }
+  /// [out rounded up to a panel], zeros where there was no bias.
+  const float* bias() const { return bias_; }
+
+ private:
+  int64_t out_ = 0, in_ = 0, panel_width_ = 0;
+  AlignedArray<float> owned_panels_, owned_bias_;  // empty where the memory is the caller's
+  const float *panels_ = nullptr, *bias_ = nullptr;
+};
+
+/// y[r, :] = activation(x[r, :]·Wᵀ + b) + residual[r mod residual_period, :]. Strides are in elements.
+/// y may be the residual (same pointer, same stride); otherwise nothing overlaps.
+struct LinearArgs {
+  const float* x = nullptr;
+  int64_t rows = 0;
+  int64_t ldx = 0;
+  float* y = nullptr;
+  int64_t ldy = 0;
+  Activation activation = Activation::kNone;
+  const float* residual = nullptr;  ///< null = none
+  int64_t ld_residual = 0;
+  int64_t residual_period = 0;  ///< rows of the residual before it repeats (a position table); 0 = `rows`
+};
+
+/// Rows of x that are made when they are needed (patches, normalised pixels) instead of being read from
+/// memory. fill() writes rows [row, row+count) as dense [count, in] floats; it is called from worker threads.
+struct RowSource {
+  void (*fill)(const void* context, int64_t row, int64_t count, float* out) = nullptr;
+  const void* context = nullptr;
+};
+
+/// Bound on NMSE = Σ(y−ref)²/Σref² of each case against linear_ref.
+constexpr double kLinearNmse = 1e-10;
+
+/// Scratch bytes that linear_cpu needs, with or without a RowSource.
+size_t linear_scratch(const LinearWeights& w, int64_t rows, int threads);
+
+/// fp32 GEMM with fp32 accumulation. A row's result does not depend on the other rows, on `rows` or on
+/// threads.
+void linear_cpu(const LinearWeights& w, const LinearArgs& args, void* scratch, Parallel& parallel);
+/// The same with x from a source (args.x and args.ldx are ignored).
+void linear_cpu(const LinearWeights& w, const RowSource& source, const LinearArgs& args, void* scratch,
+                Parallel& parallel);
+
+/// Weights for the GPU, split so that tensor cores give fp32 accuracy: W = hi + lo + O(2⁻¹⁷·W), both
+/// bfloat16, rows padded with zeros to `in_padded` (a multiple of 32). All pointers are device pointers.
+struct LinearCudaWeights {
+  const uint16_t* hi = nullptr;  ///< [out, in_padded]
+  const uint16_t* lo = nullptr;  ///< [out, in_padded]
+  const float* bias = nullptr;   ///< [out] or null
+  int64_t out = 0, in = 0, in_padded = 0;
+};
+/// Splits host weights [out, in] into host arrays hi and lo [out, in_padded].
+void split_linear_weights(const float* weight, int64_t out, int64_t in, int64_t in_padded, uint16_t* hi,
+                          uint16_t* lo);
+/// y = activation(x·Wᵀ + b) + residual on the GPU, three bfloat16 passes with fp32 accumulation (hi·hi +
+/// hi·lo + lo·hi); device pointers in args, `stream` is a cudaStream_t; returns a cudaError_t.
+int linear_cuda(const LinearCudaWeights& w, const LinearArgs& args, void* stream);
+
+/// float64 oracle on unpacked weights; y is dense [rows, out].
+void linear_ref(const float* weight, const float* bias, int64_t out, int64_t in, const LinearArgs& args,
+                double* y);
+
+}  // namespace sns

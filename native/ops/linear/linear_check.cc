@@ -1,0 +1,180 @@
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "check/check.h"
+#include "check/guarded.h"
+#include "ops/linear/linear.h"
+
+namespace sns {
+namespace {
+
+const char* const kActivations[] = {"none", "gelu", "gelu tanh", "quick gelu", "relu", "silu"};
+
+/// Mostly odd small sizes, where tiles and panels are cut; now and then large ones, where blocks are.
+int64_t size(Random& rng, int64_t large) {
+  const int64_t kind = rng.integer(0, 11);
+  if (kind == 0) return rng.integer(0, 1);
+  if (kind == 1) return rng.integer(301, large);
+  return rng.integer(1, 70);
+}
+
+struct RowsOfMatrix {
+  const float* x;
+  int64_t ldx, in;
+  static void fill(const void* context, int64_t row, int64_t count, float* out) {
+    const auto& m = *static_cast<const RowsOfMatrix*>(context);
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < m.in; ++i) out[r * m.in + i] = m.x[(row + r) * m.ldx + i];
+    }
+  }
+};
+
+/// With a handful of outputs Σref² can come out near zero by cancellation, and NMSE then says nothing of the
+/// kernel: such cases get positive operands only.
+template <class It>
+void draw(Random& rng, It first, It last, double deviation, bool positive) {
+  rng.fill_normal(first, last, deviation);
+  for (; positive && first != last; ++first) *first = std::abs(*first);
+}
+constexpr int64_t kFewOutputs = 32;
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random rng(seed);
+  const int64_t rows = size(rng, 420), out = size(rng, 400);
+  const int64_t in = rng.integer(0, 7) == 0 ? 1024 : size(rng, rows > 70 || out > 70 ? 700 : 3100);
+  const bool few = rows * out < kFewOutputs;
+  std::vector<float> weight(static_cast<size_t>(out * in)), bias(static_cast<size_t>(out));
+  draw(rng, weight.begin(), weight.end(), 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(in, 1))),
+       few);
+  draw(rng, bias.begin(), bias.end(), 1, few);
+  const bool with_bias = rng.coin();
+
+  LinearArgs args;
+  args.rows = rows;
+  args.ldx = in + (rng.coin() ? rng.integer(0, 40) : 0);
+  args.ldy = out + (rng.coin() ? rng.integer(0, 40) : 0);
+  args.activation = static_cast<Activation>(rng.integer(0, 5));
+  // The last row ends with its width, not with its stride: nothing may be read or written beyond.
+  Guarded<float> x(rows > 0 ? (rows - 1) * args.ldx + in : 0);
+  Guarded<float> y(rows > 0 ? (rows - 1) * args.ldy + out : 0);
+  for (int64_t r = 0; r < rows; ++r) draw(rng, x.data() + r * args.ldx, x.data() + r * args.ldx + in, 1, few);
+  args.x = x.data();
+
+  const int64_t kind = rng.integer(0, 3);  // none, whole, repeating, in place
+  std::vector<float> residual;
+  if (kind == 1 || kind == 2) {
+    args.residual_period = kind == 2 ? rng.integer(1, rows + 2) : 0;
+    args.ld_residual = out + (rng.coin() ? rng.integer(0, 40) : 0);
+    residual.resize(
+        static_cast<size_t>((args.residual_period ? args.residual_period : rows) * args.ld_residual));
+    draw(rng, residual.begin(), residual.end(), 1, few);
+    args.residual = residual.data();
+  } else if (kind == 3) {
+    for (int64_t r = 0; r < rows; ++r)
+      draw(rng, y.data() + r * args.ldy, y.data() + r * args.ldy + out, 1, few);
+    args.ld_residual = args.ldy;
+    args.residual = y.data();
+  }
+  std::vector<double> reference(static_cast<size_t>(rows * out));
+  linear_ref(weight.data(), with_bias ? bias.data() : nullptr, out, in, args, reference.data());
+
+  const LinearWeights w(weight.data(), with_bias ? bias.data() : nullptr, out, in);
+  // Sessions reserve for more rows than a request has.
+  const int64_t bytes = static_cast<int64_t>(
+      linear_scratch(w, rows + (rng.coin() ? rng.integer(0, 300) : 0), parallel.threads()));
+  Guarded<unsigned char> scratch(bytes);
+  args.y = y.data();
+  const bool from_source = rng.coin();
+  if (from_source) {
+    const RowsOfMatrix matrix{x.data(), args.ldx, in};
+    args.x = nullptr;
+    linear_cpu(w, RowSource{&RowsOfMatrix::fill, &matrix}, args, scratch.data(), parallel);
+  } else {
+    linear_cpu(w, args, scratch.data(), parallel);
+  }
+
+  Parity p;
+  char shape[160];
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld, %s%s%s%s, strides %lld %lld",
+                static_cast<long long>(rows), static_cast<long long>(in), static_cast<long long>(out),
+                kActivations[static_cast<int>(args.activation)], with_bias ? ", bias" : "",
+                kind == 1   ? ", residual"
+                : kind == 2 ? ", repeating residual"
+                : kind == 3 ? ", residual in place"
+                            : "",
+                from_source ? ", from a source" : "", static_cast<long long>(args.ldx),
+                static_cast<long long>(args.ldy));
+  p.shape = shape;
+  p.measure = "NMSE";
+  p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
+  p.limit = kLinearNmse;
+  p.guards_ok = y.intact() && scratch.intact();
+  // Between the rows nothing is written: the poison, a NaN, is still there.
+  for (int64_t r = 0; r + 1 < rows; ++r) {
+    for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
+  }
+  return p;
+}
+
+Work work(int64_t rows, int64_t in, int64_t out, Activation activation) {
+  struct State {
+    LinearWeights w;
+    AlignedArray<float> x, y;
+    AlignedArray<unsigned char> scratch;
+    int threads = 0;
+  };
+  auto state = std::make_shared<State>();
+  Random rng(1);
+  {
+    std::vector<float> weight(static_cast<size_t>(out * in)), bias(static_cast<size_t>(out));
+    rng.fill_normal(weight.begin(), weight.end(), 0.05);
+    rng.fill_normal(bias.begin(), bias.end());
+    state->w = LinearWeights(weight.data(), bias.data(), out, in);
+  }
+  state->x = AlignedArray<float>(rows * in);
+  state->y = AlignedArray<float>(rows * out);
+  rng.fill_normal(state->x.begin(), state->x.end());
+  Work w;
+  char shape[96];
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld%s%s", static_cast<long long>(rows),
+                static_cast<long long>(in), static_cast<long long>(out),
+                activation == Activation::kNone ? "" : ", ",
+                activation == Activation::kNone ? "" : kActivations[static_cast<int>(activation)]);
+  w.shape = shape;
+  w.flops = 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
+  w.bytes = 4.0 * static_cast<double>(rows * in + out * in + out + rows * out);
+  w.run = [state, rows, activation](Parallel& parallel) {
+    if (state->threads != parallel.threads()) {  // the first, untimed run
+      state->threads = parallel.threads();
+      state->scratch =
+          AlignedArray<unsigned char>(static_cast<int64_t>(linear_scratch(state->w, rows, state->threads)));
+    }
+    LinearArgs args;
+    args.x = state->x.data();
+    args.rows = rows;
+    args.ldx = state->w.in();
+    args.y = state->y.data();
+    args.ldy = state->w.out();
+    args.activation = activation;
+    linear_cpu(state->w, args, state->scratch.data(), parallel);
+  };
+  return w;
+}
+
+std::vector<Work> works() {
+  return {
+      work(1, 768, 768, Activation::kNone),     // one query: bound by the weights' bandwidth
+      work(16, 768, 768, Activation::kNone),    // a short text
+      work(196, 768, 768, Activation::kNone),   // a ViT-B/16 layer's projection
+      work(256, 768, 3072, Activation::kGelu),  // Perceiver latents, widening 4
+      work(1001, 128, 768, Activation::kNone),  // 10 s of log-mel frames, 128 bins
+      work(4096, 768, 768, Activation::kNone),
+  };
+}
+
+}  // namespace
+
+OpCheck linear_check() { return {"linear", &parity, &works}; }
+
+}  // namespace sns

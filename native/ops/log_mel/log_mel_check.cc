@@ -1,0 +1,295 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "check/check.h"
+#include "check/guarded.h"
+#include "ops/log_mel/log_mel.h"
+
+namespace sns {
+namespace {
+
+// Noise; a loud pure tone over silence or next to nothing; voiced bursts between pauses.
+enum class Signal { kNoise, kTone, kTones, kSpeech };
+
+std::vector<float> make_signal(Random& random, Signal kind, int64_t n, double rate) {
+  std::vector<float> x(static_cast<size_t>(n));
+  const double pitch = 80 + 200 * random.uniform(), tone = rate * 0.5 * random.uniform();
+  const double faint = rate * 0.5 * random.uniform();
+  for (int64_t i = 0; i < n; ++i) {
+    const double t = static_cast<double>(i) / rate;
+    double v = 0;
+    switch (kind) {
+      case Signal::kNoise:
+        v = 0.1 * random.normal();
+        break;
+      case Signal::kTone:
+        v = 0.9 * std::sin(2 * M_PI * tone * t);
+        break;
+      case Signal::kTones:
+        v = 0.9 * std::sin(2 * M_PI * tone * t) + 1e-5 * std::sin(2 * M_PI * faint * t);
+        break;
+      case Signal::kSpeech:
+        if (std::fmod(t, 0.05) < 0.035) {
+          for (int h = 1; h <= 12 && h * pitch < rate / 2; ++h) {
+            v += 0.5 * std::exp(-0.5 * h) * std::sin(2 * M_PI * h * pitch * t);
+          }
+        }
+        v += 1e-6 * random.normal();
+        break;
+    }
+    x[static_cast<size_t>(i)] = static_cast<float>(v);
+  }
+  return x;
+}
+
+LogMelConfig random_config(Random& random) {
+  constexpr int64_t kSizes[] = {2,   4,   6,   8,   10,  16,  18,  30,   32,   50,   60,   64,   80,  90,
+                                96,  100, 128, 144, 150, 240, 250, 320,  400,  400,  400,  480,  512, 512,
+                                512, 600, 720, 750, 800, 960, 972, 1000, 1024, 1024, 1250, 2048, 3072};
+  LogMelConfig c;
+  c.sample_rate = random.coin() ? 16000 : random.integer(4000, 48000);
+  c.n_fft = kSizes[random.integer(0, static_cast<int64_t>(std::size(kSizes)) - 1)];
+  c.win_length = random.coin() ? c.n_fft : random.integer(1, c.n_fft);
+  c.hop = random.integer(0, 3) ? random.integer(1, c.n_fft) : random.integer(1, 3 * c.n_fft);
+  c.window = static_cast<Window>(random.integer(0, 3));
+  c.window_periodic = random.coin();
+  c.window_centred = random.coin();
+  c.padding = static_cast<FramePadding>(random.integer(0, 3));
+  if (c.padding == FramePadding::kNone && random.integer(0, 3) == 0) c.frame_span = c.n_fft + 1;
+  c.drop_last_frame = random.integer(0, 3) == 0;
+  c.input_scale = random.coin() ? 1 : 32768;
+  c.remove_dc = c.win_length > 2 && random.coin();  // of one sample nothing is left but rounding
+  c.preemphasis = random.coin() ? 0 : 0.97;
+  c.preemphasis_signal = random.integer(0, 3) == 0;
+  c.power = random.coin() ? 2 : 1;
+  c.n_mels = random.integer(1, 130);
+  c.f_min = random.coin() ? 0 : 20;
+  c.f_max = random.coin() ? 0 : 0.4 * static_cast<double>(c.sample_rate);
+  c.mel_scale = static_cast<MelScale>(random.integer(0, 2));
+  c.slaney_norm = random.coin();
+  c.log = static_cast<LogKind>(random.integer(0, 3));
+  c.floor_kind = random.coin() ? LogFloor::kMax : LogFloor::kAdd;
+  // A magnitude is rounded at 1e-16 of the loudest, a power at the square of that.
+  c.floor = c.power == 1 ? 1e-5 : random.coin() ? 1e-10 : 1.1920929e-7;
+  c.clip = random.integer(0, 2)   ? ClipRange::kNone
+           : random.integer(0, 2) ? ClipRange::kClipMax
+                                  : ClipRange::kFixedMax;
+  c.clip_range = 8;
+  c.clip_maximum = static_cast<double>(random.integer(-8, 8));
+  c.norm = random.integer(0, 2) ? FeatureNorm::kNone : FeatureNorm::kPerBin;
+  c.norm_ddof = random.coin();
+  c.norm_eps_on_var = random.coin();
+  c.norm_eps = random.coin() ? 0 : 1e-5;
+  c.out_scale = random.coin() ? 1 : 0.25;
+  c.out_shift = random.coin() ? 0 : 1;
+  c.mel_major = random.coin();
+  return c;
+}
+
+// Largest error of a feature before it was normalised: a z-score's error times its bin's spread (relative to
+// the bin, and at most the z-score's own, where there is no logarithm).
+double unnormalised_error(const LogMelConfig& config, const LogMelArgs& args, const std::vector<double>& want,
+                          int64_t frames) {
+  LogMelConfig plain = config;
+  plain.norm = FeatureNorm::kNone;
+  plain.out_scale = 1;
+  plain.out_shift = 0;
+  std::vector<double> raw(want.size());
+  log_mel_ref(plain, args, raw.data());
+  double worst = 0, top = 0;
+  for (double v : raw) top = std::max(top, std::abs(v));
+  for (int64_t m = 0; m < config.n_mels; ++m) {
+    auto index = [&](int64_t f) {
+      return static_cast<size_t>(config.mel_major ? m * frames + f : f * config.n_mels + m);
+    };
+    double mean = 0, squares = 0, error = 0;
+    for (int64_t f = 0; f < frames; ++f) mean += raw[index(f)] / static_cast<double>(frames);
+    for (int64_t f = 0; f < frames; ++f) squares += (raw[index(f)] - mean) * (raw[index(f)] - mean);
+    for (int64_t f = 0; f < frames; ++f) {
+      const float got = args.y[config.mel_major ? m * args.ldy + f : f * args.ldy + m];
+      const double d = std::abs(static_cast<double>(got) - want[index(f)]);
+      error = std::isnan(d) ? d : std::max(error, d);
+    }
+    const double spread = std::sqrt(squares / static_cast<double>(frames)) + config.norm_eps;
+    // A bin that is the same in every frame up to float32's resolution, or (without a logarithm) that holds
+    // nothing but the oracle's own rounding, has no z-score worth the name.
+    const double size = config.log == LogKind::kNone ? std::abs(mean) : 1.0;
+    if (std::isnan(error)) return error;
+    if (spread > 1e-5 * std::abs(mean) && (config.log != LogKind::kNone || size > 1e-9 * top)) {
+      worst = std::max(worst, error * (config.log == LogKind::kNone ? std::min(1.0, spread / size) : spread));
+    }
+  }
+  return worst;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random random(seed);
+  const LogMelConfig c = random_config(random);
+  const auto kind = static_cast<Signal>(random.integer(0, 3));
+  // Bounds the oracle's direct DFT; sometimes no frame at all.
+  const int64_t most = std::min<int64_t>(80, 8000000 / (c.n_fft * c.win_length) + 2);
+  int64_t n = random.integer(0, 9) ? random.integer(1, most) * c.hop + random.integer(0, c.n_fft)
+                                   : random.integer(0, c.n_fft);
+  std::vector<float> x = make_signal(random, kind, n, static_cast<double>(c.sample_rate));
+  std::vector<int16_t> x16(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    x16[i] =
+        static_cast<int16_t>(std::clamp(std::lround(32768.0 * static_cast<double>(x[i])), -32768l, 32767l));
+  }
+
+  const LogMelPlan plan(c);
+  const int64_t frames = plan.frames(n);
+  const int64_t rows = c.mel_major ? c.n_mels : frames, cols = c.mel_major ? frames : c.n_mels;
+  LogMelArgs args;
+  args.s16 = random.integer(0, 3) == 0;
+  args.samples = args.s16 ? static_cast<const void*>(x16.data()) : x.data();
+  args.sample_count = n;
+  args.ldy = cols + (random.coin() ? 0 : random.integer(1, 9));
+  Guarded<float> y(rows == 0 || cols == 0 ? 0 : (rows - 1) * args.ldy + cols);
+  Guarded<std::byte> scratch(static_cast<int64_t>(log_mel_scratch(plan, n, parallel.threads())));
+  args.y = y.data();
+  log_mel_cpu(plan, args, scratch.data(), parallel);
+  std::vector<double> want(static_cast<size_t>(rows * cols));
+  log_mel_ref(c, args, want.data());
+
+  Parity p;
+  char text[256];
+  std::snprintf(
+      text, sizeof(text),
+      "%lld samples%s kind %d, n_fft %lld win %lld hop %lld window %d padding %d, %lld mels scale %d, "
+      "power %d log %d floor %d clip %d norm %d, dc %d pre %.2f/%d, %s",
+      static_cast<long long>(n), args.s16 ? " s16" : "", static_cast<int>(kind),
+      static_cast<long long>(c.n_fft), static_cast<long long>(c.win_length), static_cast<long long>(c.hop),
+      static_cast<int>(c.window), static_cast<int>(c.padding), static_cast<long long>(c.n_mels),
+      static_cast<int>(c.mel_scale), static_cast<int>(c.power), static_cast<int>(c.log),
+      static_cast<int>(c.floor_kind), static_cast<int>(c.clip), static_cast<int>(c.norm), c.remove_dc,
+      c.preemphasis, c.preemphasis_signal, c.mel_major ? "mel-major" : "frame-major");
+  p.shape = text;
+  p.guards_ok = y.intact() && scratch.intact();
+  for (int64_t r = 0; cols > 0 && r + 1 < rows; ++r) {
+    for (int64_t i = cols; i < args.ldy; ++i) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + i]);
+  }
+  const double unit = (c.log == LogKind::kDecibel ? 10.0 : 1.0) * std::abs(c.out_scale);
+  if (c.norm != FeatureNorm::kNone) {
+    p.measure = "max |d| x spread";
+    p.limit = kLogMelMaxError;
+    p.error = unnormalised_error(c, args, want, frames) / unit;
+  } else if (c.log != LogKind::kNone) {
+    p.measure = "max |d|";
+    p.limit = kLogMelMaxError;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t i = 0; i < cols; ++i) {
+        const double d =
+            std::abs(static_cast<double>(y[r * args.ldy + i]) - want[static_cast<size_t>(r * cols + i)]);
+        p.error = std::isnan(d) ? d : std::max(p.error, d / unit);
+        if (std::isnan(d)) return p;
+      }
+    }
+  } else {
+    p.measure = "NMSE";
+    p.limit = kMelNmse;
+    p.error = nmse(y.data(), args.ldy, want.data(), rows, cols);
+  }
+  return p;
+}
+
+struct Bench {
+  LogMelPlan plan;
+  std::vector<float> samples, y;
+  LogMelArgs args;
+  AlignedArray<std::byte> scratch;
+  int threads = 0;
+};
+
+Work work(const char* name, const LogMelConfig& config, int64_t seconds) {
+  auto bench = std::make_shared<Bench>();
+  bench->plan = LogMelPlan(config);
+  const int64_t n = seconds * config.sample_rate, frames = bench->plan.frames(n);
+  Random random(1);
+  bench->samples = make_signal(random, Signal::kNoise, n, static_cast<double>(config.sample_rate));
+  bench->y.resize(static_cast<size_t>(frames * config.n_mels));
+  bench->args.samples = bench->samples.data();
+  bench->args.sample_count = n;
+  bench->args.y = bench->y.data();
+  bench->args.ldy = config.mel_major ? frames : config.n_mels;
+  constexpr int kMaxThreads = 256;
+  bench->scratch =
+      AlignedArray<std::byte>(static_cast<int64_t>(log_mel_scratch(bench->plan, n, kMaxThreads)));
+  Work w;
+  w.shape = name;
+  // A real FFT counts 2.5·n·log2 n (fftw.org/speed).
+  w.flops = static_cast<double>(frames) * 2.5 * static_cast<double>(config.n_fft) *
+            std::log2(static_cast<double>(config.n_fft));
+  w.bytes = 4.0 * static_cast<double>(n + frames * config.n_mels);
+  w.run = [bench](Parallel& parallel) {
+    log_mel_cpu(bench->plan, bench->args, bench->scratch.data(), parallel);
+  };
+  return w;
+}
+
+std::vector<Work> works() {
+  LogMelConfig whisper;
+  whisper.hop = 160;
+  whisper.n_mels = 80;
+  whisper.mel_scale = MelScale::kSlaney;
+  whisper.slaney_norm = 1;
+  whisper.drop_last_frame = 1;
+  whisper.log = LogKind::kLog10;
+  whisper.clip = ClipRange::kClipMax;
+  whisper.clip_range = 8;
+  whisper.out_scale = 0.25;
+  whisper.out_shift = 1;
+  whisper.mel_major = 1;
+  LogMelConfig whisper128 = whisper;
+  whisper128.n_mels = 128;
+
+  LogMelConfig ast;
+  ast.n_fft = 512;
+  ast.hop = 160;
+  ast.window_periodic = 0;
+  ast.window_centred = 0;
+  ast.padding = FramePadding::kNone;
+  ast.remove_dc = 1;
+  ast.preemphasis = 0.97;
+  ast.f_min = 20;
+  ast.mel_scale = MelScale::kKaldi;
+  ast.log = LogKind::kLn;
+  ast.floor = 1.1920928955078125e-7;
+  ast.out_scale = 1 / (2 * 4.5689974);
+  ast.out_shift = 4.2677393 / (2 * 4.5689974);
+
+  LogMelConfig torchaudio;
+  torchaudio.mel_major = 1;
+
+  LogMelConfig librosa = torchaudio;
+  librosa.sample_rate = 22050;
+  librosa.n_fft = librosa.win_length = 2048;
+  librosa.hop = 512;
+  librosa.padding = FramePadding::kZero;
+  librosa.mel_scale = MelScale::kSlaney;
+  librosa.slaney_norm = 1;
+  LogMelConfig librosa_db = librosa;
+  librosa_db.log = LogKind::kDecibel;
+  librosa_db.clip = ClipRange::kClipMax;
+  librosa_db.clip_range = 80;
+
+  std::vector<Work> all;
+  all.push_back(work("Whisper 80, 10 s", whisper, 10));
+  all.push_back(work("Whisper 80, 30 s", whisper, 30));
+  all.push_back(work("Whisper 128, 30 s", whisper128, 30));
+  all.push_back(work("AST/Kaldi 128, 10 s", ast, 10));
+  all.push_back(work("torchaudio mel 128 hop 200, 10 s", torchaudio, 10));
+  all.push_back(work("librosa mel 128 n_fft 2048 22.05 kHz, 10 s", librosa, 10));
+  all.push_back(work("librosa mel 128 n_fft 2048 22.05 kHz in dB, 10 s", librosa_db, 10));
+  return all;
+}
+
+}  // namespace
+
+OpCheck log_mel_check() { return {"log_mel", parity, works}; }
+
+}  // namespace sns

@@ -1,0 +1,152 @@
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "check/check.h"
+#include "check/guarded.h"
+#include "ops/mlp/mlp.h"
+
+namespace sns {
+namespace {
+
+const char* const kActivations[] = {"none", "gelu", "gelu tanh", "quick gelu", "relu", "silu"};
+
+/// Mostly odd small sizes, where tiles are cut; now and then large ones, where blocks are.
+int64_t size(Random& rng, int64_t large) {
+  const int64_t kind = rng.integer(0, 9);
+  if (kind == 0) return rng.integer(1, 2);
+  return kind == 1 ? rng.integer(200, large) : rng.integer(1, 70);
+}
+
+/// positive: with a handful of outputs Σref² can come out near zero by cancellation, and NMSE then says
+/// nothing of the kernel; such cases get positive operands only.
+std::vector<float> normal(Random& rng, int64_t count, int64_t fan_in, bool positive = false) {
+  std::vector<float> v(static_cast<size_t>(count));
+  rng.fill_normal(v.begin(), v.end(), 1.0 / std::sqrt(static_cast<double>(fan_in)));
+  for (float& f : v) f = positive ? std::abs(f) : f;
+  return v;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random rng(seed);
+  const int64_t rows = rng.integer(0, 19) == 0 ? 0 : size(rng, 420);
+  const int64_t in = size(rng, rows > 70 ? 220 : 500), out = size(rng, rows > 70 ? 220 : 500);
+  const int64_t hidden = size(rng, rows > 70 ? 300 : 3100);
+  const bool few = rows * out < 32;
+  const std::vector<float> up = normal(rng, hidden * in, in, few),
+                           down = normal(rng, out * hidden, hidden, few);
+  const std::vector<float> up_bias = normal(rng, hidden, 1, few), down_bias = normal(rng, out, 1, few);
+  const float* b1 = rng.coin() ? up_bias.data() : nullptr;
+  const float* b2 = rng.coin() ? down_bias.data() : nullptr;
+
+  MlpArgs args;
+  args.rows = rows;
+  args.ldx = in + (rng.coin() ? rng.integer(0, 40) : 0);
+  args.ldy = out + (rng.coin() ? rng.integer(0, 40) : 0);
+  args.activation = static_cast<Activation>(rng.integer(0, 5));
+  // The last row ends with its width, not with its stride: nothing may be read or written beyond.
+  Guarded<float> x(rows > 0 ? (rows - 1) * args.ldx + in : 0);
+  Guarded<float> y(rows > 0 ? (rows - 1) * args.ldy + out : 0);
+  for (int64_t r = 0; r < rows; ++r) rng.fill_normal(x.data() + r * args.ldx, x.data() + r * args.ldx + in);
+  for (int64_t i = 0; few && i < x.size(); ++i) x[i] = std::abs(x[i]);
+  args.x = x.data();
+  const int64_t kind = rng.integer(0, 2);  // none, elsewhere, in place
+  std::vector<float> residual;
+  if (kind == 1) {
+    args.ld_residual = out + (rng.coin() ? rng.integer(0, 40) : 0);
+    residual = normal(rng, rows * args.ld_residual, 1, few);
+    args.residual = residual.data();
+  } else if (kind == 2) {
+    for (int64_t r = 0; r < rows; ++r)
+      rng.fill_normal(y.data() + r * args.ldy, y.data() + r * args.ldy + out);
+    for (int64_t i = 0; few && i < y.size(); ++i) y[i] = std::abs(y[i]);
+    args.ld_residual = args.ldy;
+    args.residual = y.data();
+  }
+  std::vector<double> reference(static_cast<size_t>(rows * out));
+  mlp_ref(up.data(), b1, down.data(), b2, in, hidden, out, args, reference.data());
+
+  const LinearWeights w1(up.data(), b1, hidden, in), w2(down.data(), b2, out, hidden);
+  // Sessions reserve for more rows than a request has.
+  Guarded<unsigned char> scratch(static_cast<int64_t>(
+      mlp_scratch(w1, w2, rows + (rng.coin() ? rng.integer(0, 300) : 0), parallel.threads())));
+  args.y = y.data();
+  mlp_cpu(w1, w2, args, scratch.data(), parallel);
+
+  Parity p;
+  char shape[160];
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld→%lld, %s%s%s%s, strides %lld %lld",
+                static_cast<long long>(rows), static_cast<long long>(in), static_cast<long long>(hidden),
+                static_cast<long long>(out), kActivations[static_cast<int>(args.activation)],
+                b1 ? ", up bias" : "", b2 ? ", down bias" : "",
+                kind == 1   ? ", residual"
+                : kind == 2 ? ", residual in place"
+                            : "",
+                static_cast<long long>(args.ldx), static_cast<long long>(args.ldy));
+  p.shape = shape;
+  p.measure = "NMSE";
+  p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
+  p.limit = kMlpNmse;
+  p.guards_ok = y.intact() && scratch.intact();
+  // Between the rows nothing is written: the poison, a NaN, is still there.
+  for (int64_t r = 0; r + 1 < rows; ++r) {
+    for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
+  }
+  return p;
+}
+
+Work work(int64_t rows, int64_t width, int64_t hidden) {
+  struct State {
+    LinearWeights up, down;
+    AlignedArray<float> x;
+    AlignedArray<float> y;
+    AlignedArray<unsigned char> scratch;
+    int threads = 0;
+  };
+  auto state = std::make_shared<State>();
+  Random rng(1);
+  const std::vector<float> up = normal(rng, hidden * width, width),
+                           down = normal(rng, width * hidden, hidden);
+  state->up = LinearWeights(up.data(), nullptr, hidden, width);
+  state->down = LinearWeights(down.data(), nullptr, width, hidden);
+  state->x = AlignedArray<float>(rows * width);
+  state->y = AlignedArray<float>(rows * width);
+  rng.fill_normal(state->x.begin(), state->x.end());
+  Work w;
+  char shape[96];
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld→%lld, gelu, residual",
+                static_cast<long long>(rows), static_cast<long long>(width), static_cast<long long>(hidden),
+                static_cast<long long>(width));
+  w.shape = shape;
+  w.flops = 4.0 * static_cast<double>(rows) * static_cast<double>(width) * static_cast<double>(hidden);
+  w.bytes = 4.0 * static_cast<double>(2 * rows * width + 2 * width * hidden);
+  w.run = [state, rows](Parallel& parallel) {
+    if (state->threads != parallel.threads()) {  // the first, untimed run
+      state->threads = parallel.threads();
+      state->scratch = AlignedArray<unsigned char>(
+          static_cast<int64_t>(mlp_scratch(state->up, state->down, rows, state->threads)));
+    }
+    MlpArgs args;
+    args.x = args.residual = state->x.data();
+    args.rows = rows;
+    args.ldx = args.ldy = args.ld_residual = state->up.in();
+    args.y = state->y.data();
+    mlp_cpu(state->up, state->down, args, state->scratch.data(), parallel);
+  };
+  return w;
+}
+
+std::vector<Work> works() {
+  return {
+      work(1, 768, 3072), work(197, 768, 3072),  // a ViT-B/16 layer
+      work(256, 768, 3072),                      // Perceiver latents, widening 4
+      work(512, 1024, 1024),                     // Perceiver of the paper: widening 1
+  };
+}
+
+}  // namespace
+
+OpCheck mlp_check() { return {"mlp", &parity, &works}; }
+
+}  // namespace sns

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/parallel.h"
+
+namespace sns {
+
+/// A run of rows of the packed sequence that come from one place: y = rows + modality + position.
+struct PackSegment {
+  const float* rows = nullptr;  ///< [count, dim], stride ld; may be the very rows of y (in place)
+  int64_t ld = 0;
+  int64_t count = 0;
+  const float* modality = nullptr;  ///< [dim], added to every row; or null
+  const float* position = nullptr;  ///< [count, dim] dense; or null
+};
+
+/// Segments follow each other without gaps: segment s starts at the row where s−1 ended. A special token
+/// (begin, end) is a segment of one row. In-place segments must lie exactly where they land.
+struct PackArgs {
+  const PackSegment* segments = nullptr;
+  int64_t segment_count = 0;
+  int64_t dim = 0;
+  float* y = nullptr;  ///< [Σcount, dim], stride ldy
+  int64_t ldy = 0;
+};
+
+/// Exact up to the order of two fp32 additions: (row + modality) + position.
+void pack_cpu(const PackArgs& args, Parallel& parallel);
+/// The same on the GPU: `segments` itself is a device array too, `stream` a cudaStream_t; returns a
+/// cudaError_t.
+int pack_cuda(const PackArgs& args, void* stream);
+/// float64 oracle; y is dense.
+void pack_ref(const PackArgs& args, double* y);
+
+}  // namespace sns

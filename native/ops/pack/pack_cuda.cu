@@ -1,0 +1,37 @@
+#include "backend/cuda/kernel.h"
+#include "ops/pack/pack.h"
+
+namespace sns {
+namespace {
+
+constexpr int kThreads = 128;
+
+/// blockIdx.y = segment, blockIdx.x strides over its rows. A row is read and written by the same thread, so
+/// that in-place segments are safe.
+__global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args) {
+  int64_t start = 0;
+  for (unsigned s = 0; s < blockIdx.y; ++s) start += args.segments[s].count;
+  const PackSegment segment = args.segments[blockIdx.y];
+  for (int64_t row = blockIdx.x; row < segment.count; row += gridDim.x) {
+    const float* from = segment.rows + row * segment.ld;
+    const float* position = segment.position ? segment.position + row * args.dim : nullptr;
+    float* y = args.y + (start + row) * args.ldy;
+    for (int64_t i = threadIdx.x; i < args.dim; i += kThreads) {
+      float v = from[i];
+      if (segment.modality) v += segment.modality[i];
+      if (position) v += position[i];
+      y[i] = v;
+    }
+  }
+}
+
+}  // namespace
+
+int pack_cuda(const PackArgs& args, void* stream) {
+  if (args.segment_count == 0 || args.dim == 0) return 0;
+  constexpr unsigned kRowBlocks = 256;  // rows of long segments are strided over
+  return gpu::gpu_launch(pack_kernel, dim3(kRowBlocks, static_cast<unsigned>(args.segment_count)),
+                         dim3(kThreads), 0, static_cast<gpu::Stream>(stream), args);
+}
+
+}  // namespace sns

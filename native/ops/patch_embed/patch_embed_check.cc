@@ -1,0 +1,210 @@
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include "check/check.h"
+#include "check/guarded.h"
+#include "ops/patch_embed/patch_embed.h"
+
+namespace sns {
+namespace {
+
+/// Strides of an image whose axes lie in memory in a random order, now and then with gaps or running
+/// backwards; `first` is where element (0, 0, 0) is, `span` how many elements there are from the lowest to
+/// the highest.
+struct Layout {
+  int64_t stride_c, stride_y, stride_x, first = 0, span = 1;
+  Layout(Random& rng, int64_t channels, int64_t height, int64_t width) {
+    int64_t* const strides[3] = {&stride_c, &stride_y, &stride_x};
+    const int64_t extents[3] = {channels, height, width};
+    static constexpr int kOrders[6][3] = {{0, 2, 1}, {0, 2, 1}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1}, {1, 0, 2}};
+    const auto& order = kOrders[rng.integer(0, 5)];  // innermost first; HWC twice: it has the most paths
+    int64_t step = rng.integer(0, 7) == 0 ? 2 : 1;
+    for (const int axis : order) {
+      *strides[axis] = step;
+      step = step * extents[axis] + (rng.integer(0, 3) == 0 ? rng.integer(1, 9) : 0);
+    }
+    for (int axis = 0; axis < 3; ++axis) {
+      const int64_t reach = (extents[axis] - 1) * *strides[axis];
+      span += reach;
+      if (rng.integer(0, 9) == 0) {
+        *strides[axis] = -*strides[axis];
+        first += reach;
+      }
+    }
+  }
+};
+
+int64_t patch_side(Random& rng) {
+  static constexpr int64_t kPublished[] = {4, 8, 14, 16, 32};
+  return rng.coin() ? kPublished[rng.integer(0, 4)] : rng.integer(1, 19);
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random rng(seed);
+  PatchGeometry g;
+  g.channels = rng.coin() ? 3 : rng.integer(1, rng.coin() ? 4 : PatchEmbedWeights::kMaxChannels);
+  g.patch_h = patch_side(rng);
+  g.patch_w = rng.coin() ? g.patch_h : patch_side(rng);
+  g.stride_h = rng.coin() ? g.patch_h : rng.integer(1, 20);
+  g.stride_w = rng.coin() ? g.patch_w : rng.integer(1, 20);
+  g.order = rng.coin() ? PatchOrder::kChannelFirst : PatchOrder::kChannelLast;
+  // Remainders on both sides; now and then an image smaller than a patch.
+  const int64_t height =
+      std::max<int64_t>(1, g.patch_h + g.stride_h * rng.integer(0, 6) + rng.integer(-1, 3));
+  const int64_t width = std::max<int64_t>(1, g.patch_w + g.stride_w * rng.integer(0, 6) + rng.integer(-1, 3));
+  const int64_t out = rng.integer(0, 4) == 0 ? rng.integer(100, 200) : rng.integer(1, 70);
+  const int64_t rows = g.grid_h(height) * g.grid_w(width);
+
+  std::vector<float> weight(static_cast<size_t>(out * g.patch_size())), bias(static_cast<size_t>(out));
+  rng.fill_normal(weight.begin(), weight.end(), 1.0 / std::sqrt(static_cast<double>(g.patch_size())));
+  rng.fill_normal(bias.begin(), bias.end());
+  const float* b = rng.coin() ? bias.data() : nullptr;
+  const Layout layout(rng, g.channels, height, width);
+  PatchEmbedArgs args;
+  args.image.u8 = rng.coin();
+  args.image.height = height;
+  args.image.width = width;
+  args.image.stride_c = layout.stride_c;
+  args.image.stride_y = layout.stride_y;
+  args.image.stride_x = layout.stride_x;
+  args.normalised = rng.integer(0, 3) == 0;
+  std::vector<uint8_t> bytes(static_cast<size_t>(args.image.u8 ? layout.span : 0));
+  std::vector<float> floats(static_cast<size_t>(args.image.u8 ? 0 : layout.span));
+  for (auto& v : bytes) v = static_cast<uint8_t>(rng.next());
+  rng.fill_normal(floats.begin(), floats.end());
+  if (args.image.u8) {
+    args.image.data = bytes.data() + layout.first;
+  } else {
+    args.image.data = floats.data() + layout.first;
+  }
+  float scale[PatchEmbedWeights::kMaxChannels] = {}, shift[PatchEmbedWeights::kMaxChannels] = {};
+  for (int64_t c = 0; c < g.channels; ++c) {
+    const double deviation = 0.2 + 0.1 * rng.uniform(), mean = 0.4 + 0.1 * rng.uniform();
+    scale[c] = static_cast<float>(1.0 / (deviation * (args.image.u8 ? 255.0 : 1.0)));
+    shift[c] = static_cast<float>(-mean / deviation);
+  }
+  std::vector<float> position(static_cast<size_t>(rng.coin() ? rows * out : 0));
+  rng.fill_normal(position.begin(), position.end());
+  args.position = position.empty() ? nullptr : position.data();
+  args.ldy = out + (rng.coin() ? rng.integer(0, 40) : 0);
+  Guarded<float> y(rows > 0 ? (rows - 1) * args.ldy + out : 0);
+  args.y = y.data();
+
+  if (rows * out < 32) {
+    // With a handful of outputs Σref² can come out near zero by cancellation, and NMSE then says nothing of
+    // the kernel.
+    for (auto* v : {&weight, &bias, &floats, &position}) {
+      for (float& f : *v) f = std::abs(f);
+    }
+    for (float& f : shift) f = std::abs(f);
+  }
+
+  std::vector<double> reference(static_cast<size_t>(rows * out));
+  patch_embed_ref(g, weight.data(), b, out, scale, shift, args, reference.data());
+  const PatchEmbedWeights w(g, weight.data(), b, out, scale, shift);
+  Guarded<unsigned char> scratch(
+      static_cast<int64_t>(patch_embed_scratch(w, height, width, parallel.threads())));
+  patch_embed_cpu(w, args, scratch.data(), parallel);
+
+  Parity p;
+  char shape[256];
+  const auto n = [](int64_t v) { return static_cast<long long>(v); };
+  std::snprintf(
+      shape, sizeof(shape),
+      "%s %lldx%lldx%lld, strides c %lld y %lld x %lld%s, patch %lldx%lld every %lldx%lld, %s → %lld%s%s",
+      args.image.u8 ? "bytes" : "floats", n(g.channels), n(height), n(width), n(layout.stride_c),
+      n(layout.stride_y), n(layout.stride_x), args.normalised ? ", normalised" : "", n(g.patch_h),
+      n(g.patch_w), n(g.stride_h), n(g.stride_w),
+      g.order == PatchOrder::kChannelFirst ? "(c p1 p2)" : "(p1 p2 c)", n(out), b ? ", bias" : "",
+      args.position ? ", position" : "");
+  p.shape = shape;
+  p.measure = "NMSE";
+  p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
+  p.limit = kPatchEmbedNmse;
+  p.guards_ok = y.intact() && scratch.intact();
+  // Between the rows nothing is written: the poison, a NaN, is still there.
+  for (int64_t r = 0; r + 1 < rows; ++r) {
+    for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
+  }
+  return p;
+}
+
+struct State {
+  PatchEmbedWeights w;
+  std::vector<uint8_t> bytes;
+  std::vector<float> floats, position;
+  AlignedArray<float> y;
+  AlignedArray<unsigned char> scratch;
+  PatchEmbedArgs args;
+  int threads = 0;
+};
+
+Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out) {
+  auto state = std::make_shared<State>();
+  Random rng(1);
+  const int64_t rows = g.grid_h(image.height) * g.grid_w(image.width);
+  const int64_t elements = g.channels * image.height * image.width;
+  std::vector<float> weight(static_cast<size_t>(out * g.patch_size())), bias(static_cast<size_t>(out));
+  rng.fill_normal(weight.begin(), weight.end(), 0.05);
+  rng.fill_normal(bias.begin(), bias.end());
+  const std::vector<float> scale(static_cast<size_t>(g.channels), image.u8 ? 1 / 127.5f : 0.5f);
+  const std::vector<float> shift(static_cast<size_t>(g.channels), image.u8 ? -1.0f : 0.25f);
+  state->w = PatchEmbedWeights(g, weight.data(), bias.data(), out, scale.data(), shift.data());
+  if (image.u8) {
+    state->bytes.resize(static_cast<size_t>(elements));
+    for (auto& v : state->bytes) v = static_cast<uint8_t>(rng.next());
+    image.data = state->bytes.data();
+  } else {
+    state->floats.resize(static_cast<size_t>(elements));
+    rng.fill_normal(state->floats.begin(), state->floats.end());
+    image.data = state->floats.data();
+  }
+  state->position.resize(static_cast<size_t>(rows * out));
+  rng.fill_normal(state->position.begin(), state->position.end());
+  state->y = AlignedArray<float>(rows * out);
+  state->args.image = image;
+  state->args.position = state->position.data();
+  state->args.y = state->y.data();
+  state->args.ldy = out;
+  Work w;
+  w.shape = name;
+  w.flops = 2.0 * static_cast<double>(rows) * static_cast<double>(g.patch_size()) * static_cast<double>(out);
+  w.bytes = static_cast<double>(elements) * (image.u8 ? 1.0 : 4.0) +
+            4.0 * static_cast<double>(out * g.patch_size() + out + 2 * rows * out);
+  w.run = [state](Parallel& parallel) {
+    if (state->threads != parallel.threads()) {  // the first, untimed run
+      state->threads = parallel.threads();
+      state->scratch = AlignedArray<unsigned char>(static_cast<int64_t>(
+          patch_embed_scratch(state->w, state->args.image.height, state->args.image.width, state->threads)));
+    }
+    patch_embed_cpu(state->w, state->args, state->scratch.data(), parallel);
+  };
+  return w;
+}
+
+std::vector<Work> works() {
+  const ImageView rgb224{nullptr, true, 224, 224, 224 * 3, 3, 1};
+  const ImageView planes224{nullptr, false, 224, 224, 224, 1, 224 * 224};
+  // [1024 frames, 128 mel] read as (frequency, time).
+  const ImageView spectrogram{nullptr, false, 128, 1024, 1, 128, 0};
+  PatchGeometry vit16, vit14, naflex, ast;
+  vit14.patch_h = vit14.patch_w = vit14.stride_h = vit14.stride_w = 14;
+  naflex.order = PatchOrder::kChannelLast;
+  ast.channels = 1;
+  ast.stride_h = ast.stride_w = 10;
+  return {
+      work("ViT-B/16, 224×224 bytes HWC, 196 tokens, 768", vit16, rgb224, 768),
+      work("ViT-B/16, 224×224 floats CHW, 196 tokens, 768", vit16, planes224, 768),
+      work("SigLIP2 (p1 p2 c), 224×224 bytes HWC, 196 tokens, 768", naflex, rgb224, 768),
+      work("ViT-L/14, 224×224 bytes HWC, 256 tokens, 1024", vit14, rgb224, 1024),
+      work("AST, 128×1024 floats, 16×16 every 10, 1212 tokens, 768", ast, spectrogram, 768),
+  };
+}
+
+}  // namespace
+
+OpCheck patch_embed_check() { return {"patch_embed", &parity, &works}; }
+
+}  // namespace sns

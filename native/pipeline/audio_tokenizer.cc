@@ -1,0 +1,202 @@
+#include "pipeline/audio_tokenizer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pipeline/fold.h"
+
+namespace sns {
+namespace {
+
+PatchGeometry geometry(const AudioConfig& config) {
+  PatchGeometry g;
+  g.channels = 1;
+  g.patch_h = config.patch_freq;
+  g.patch_w = config.patch_time;
+  g.stride_h = config.stride_freq;
+  g.stride_w = config.stride_time;
+  return g;
+}
+
+LogMelConfig frame_major(LogMelConfig config) {
+  config.mel_major = 0;
+  return config;
+}
+
+}  // namespace
+
+AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader) {
+  const bool patches = config.tokens == AudioTokens::kPatches;
+  const std::string stem = patches ? "audio.patch." : "audio.frame.";
+  const int64_t in =
+      patches ? checked_mul(config.patch_freq, config.patch_time, "audio.patch_time") : config.log_mel.n_mels;
+  AudioTensors t;
+  t.weight = reader.take(stem + "weight", {d_model, in});
+  if (config.has_bias) t.bias = reader.take(stem + "bias", {d_model});
+  if (config.prefix_tokens > 0) t.prefix = reader.take("audio.prefix", {config.prefix_tokens, d_model});
+  if (config.position == Position::kLearned) {
+    const PatchGeometry g = geometry(config);
+    const int64_t rows = patches ? checked_mul(g.grid_h(config.log_mel.n_mels), g.grid_w(config.fixed_frames),
+                                               "audio.fixed_frames")
+                                 : config.max_frames;
+    t.position = reader.take("audio.position",
+                             {checked_add(config.prefix_tokens, rows, "audio.prefix_tokens"), d_model});
+  }
+  if (config.position == Position::kSinCos && d_model % (patches ? 4 : 2) != 0) {
+    throw Error(Code::kInvalidArgument, "d_model",
+                patches ? "d_model: 2-D sine-cosine positions need a multiple of 4"
+                        : "d_model: sine-cosine positions need an even number");
+  }
+  return t;
+}
+
+AudioTokenizer::AudioTokenizer(const AudioConfig& config, int64_t d_model, const AudioTensors& tensors,
+                               const float* modality)
+    : config_(config), d_model_(d_model), plan_(frame_major(config.log_mel)) {
+  const bool none = config.position == Position::kNone;
+  AlignedArray<float> bias;
+  if (tensors.bias || (none && modality)) bias = folded(tensors.bias, 1, d_model, none ? modality : nullptr);
+  int64_t positions = config.max_frames;
+  if (patches()) {
+    const PatchGeometry g = geometry(config);
+    const float scale = 1, shift = 0;
+    patch_ = PatchEmbedWeights(g, tensors.weight, bias.data(), d_model, &scale, &shift);
+    positions = g.grid_h(config.log_mel.n_mels) * g.grid_w(config.fixed_frames);
+  } else {
+    frame_ = LinearWeights(tensors.weight, bias.data(), d_model, config.log_mel.n_mels);
+  }
+  prefix_ = folded(tensors.prefix, config.prefix_tokens, d_model, modality);
+  if (tensors.position) {
+    for (int64_t i = 0; i < config.prefix_tokens * d_model; ++i) prefix_[i] += tensors.position[i];
+    position_ = folded(tensors.position + config.prefix_tokens * d_model, positions, d_model, modality);
+  }
+}
+
+AudioTokenizer::Shape AudioTokenizer::finish(int64_t frames, int64_t duration_x2, const char* field) const {
+  if (frames < 1) {
+    throw Error(Code::kInvalidShape, field, std::string(field) + ": too short for one frame");
+  }
+  Shape s;
+  s.frames = frames;
+  s.duration_x2 = duration_x2;
+  s.used_frames = config_.fixed_frames > 0 ? config_.fixed_frames : frames;
+  if (patches()) {
+    const PatchGeometry g = geometry(config_);
+    s.grid_f = g.grid_h(config_.log_mel.n_mels);
+    s.grid_t = g.grid_w(s.used_frames);
+    if (s.grid_t == 0) {
+      throw Error(Code::kInvalidShape, field,
+                  std::string(field) + ": " + std::to_string(s.used_frames) +
+                      " frames are fewer than one patch of " + std::to_string(config_.patch_time));
+    }
+    checked_mul(s.grid_f, s.grid_t, field);
+  } else {
+    s.grid_f = 1;
+    s.grid_t = s.used_frames;
+    if (config_.position == Position::kLearned && s.used_frames > config_.max_frames) {
+      throw Error(Code::kLimitExceeded, field,
+                  std::string(field) + ": " + std::to_string(s.used_frames) +
+                      " frames, the model has positions for " + std::to_string(config_.max_frames),
+                  config_.max_frames);
+    }
+  }
+  return s;
+}
+
+AudioTokenizer::Shape AudioTokenizer::shape_of_samples(int64_t samples) const {
+  if (samples > kMaxExtent) {
+    throw Error(Code::kLimitExceeded, "samples", "samples: " + std::to_string(samples) + " is above 2^40",
+                kMaxExtent);
+  }
+  return finish(plan_.frames(samples), 2 * samples, "samples");
+}
+
+AudioTokenizer::Shape AudioTokenizer::shape_of_features(int64_t frames) const {
+  if (frames > kMaxCount) {
+    throw Error(Code::kLimitExceeded, "frames", "frames: " + std::to_string(frames) + " is above 2^31-1",
+                kMaxCount);
+  }
+  const int64_t end = frames < 1 ? 0 : plan_.frame_centre_x2(frames - 1) + config_.log_mel.hop;
+  if (end > 2 * kMaxExtent) {
+    throw Error(Code::kLimitExceeded, "frames", "frames: their sound would be longer than 2^40 samples",
+                kMaxExtent / config_.log_mel.hop);
+  }
+  return finish(frames, end, "frames");
+}
+
+int64_t AudioTokenizer::tile_start_x2(int64_t frame, int64_t duration_x2) const {
+  const int64_t start = plan_.frame_centre_x2(frame) - config_.log_mel.hop;
+  return std::clamp<int64_t>(start, 0, duration_x2);
+}
+
+int64_t AudioTokenizer::max_feature_rows(int64_t max_samples) const {
+  return std::max(plan_.frames(max_samples), config_.fixed_frames);
+}
+
+int64_t AudioTokenizer::max_tokens(int64_t limit) const {
+  if (config_.fixed_frames == 0) return limit;
+  const PatchGeometry g = geometry(config_);
+  return std::min(limit, patches() ? checked_mul(g.grid_h(config_.log_mel.n_mels),
+                                                 g.grid_w(config_.fixed_frames), "fixed_frames")
+                                   : config_.fixed_frames);
+}
+
+size_t AudioTokenizer::scratch(int64_t max_samples, int64_t limit, int threads) const {
+  const size_t mel = max_samples > 0 ? log_mel_scratch(plan_, max_samples, threads) : 0;
+  if (!patches()) return std::max(mel, linear_scratch(frame_, max_tokens(limit), threads));
+  const PatchGeometry g = geometry(config_);
+  const int64_t columns = max_tokens(limit) / g.grid_h(config_.log_mel.n_mels);
+  if (columns == 0) return mel;
+  const int64_t width = g.patch_w + (columns - 1) * g.stride_w;
+  return std::max(mel, patch_embed_scratch(patch_, config_.log_mel.n_mels, width, threads));
+}
+
+void AudioTokenizer::run(Format format, const void* data, int64_t count, const Shape& shape, float* features,
+                         const float* sincos, float* y, void* scratch, Parallel& parallel) const {
+  const int64_t mels = config_.log_mel.n_mels;
+  const float* source = features;
+  if (format == Format::kF32Features) {
+    source = static_cast<const float*>(data);
+    if (shape.used_frames > shape.frames) {
+      std::memcpy(features, data, static_cast<size_t>(shape.frames * mels) * sizeof(float));
+      source = features;
+    }
+  } else {
+    LogMelArgs args;
+    args.samples = data;
+    args.s16 = format == Format::kS16Pcm;
+    args.sample_count = count;
+    args.y = features;
+    args.ldy = mels;
+    log_mel_cpu(plan_, args, scratch, parallel);
+  }
+  if (shape.used_frames > shape.frames) {
+    std::fill(features + shape.frames * mels, features + shape.used_frames * mels, config_.pad_value);
+  }
+  const float* position = config_.position == Position::kLearned ? position_.data() : sincos;
+  if (patches()) {
+    PatchEmbedArgs args;
+    args.image.data = source;
+    args.image.u8 = false;
+    args.image.height = mels;
+    args.image.width = shape.used_frames;
+    args.image.stride_y = 1;
+    args.image.stride_x = mels;
+    args.position = position;
+    args.y = y;
+    args.ldy = d_model_;
+    patch_embed_cpu(patch_, args, scratch, parallel);
+  } else {
+    LinearArgs args;
+    args.x = source;
+    args.rows = shape.used_frames;
+    args.ldx = mels;
+    args.y = y;
+    args.ldy = d_model_;
+    args.residual = position;
+    args.ld_residual = d_model_;
+    linear_cpu(frame_, args, scratch, parallel);
+  }
+}
+
+}  // namespace sns

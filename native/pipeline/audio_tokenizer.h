@@ -1,0 +1,69 @@
+#pragma once
+
+#include "pipeline/config.h"
+#include "pipeline/weights.h"
+
+namespace sns {
+
+struct AudioTensors {
+  const float *weight = nullptr, *bias = nullptr, *prefix = nullptr, *position = nullptr;
+};
+AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader);
+
+/// Sound → log-mel features [frames, n_mels] → one token a frame, or one a (frequency, time) patch. The
+/// modality embedding is folded as in ImageTokenizer.
+class AudioTokenizer {
+ public:
+  struct Shape {
+    int64_t frames;       ///< that the sound itself gives
+    int64_t used_frames;  ///< after cutting or padding to fixed_frames
+    int64_t grid_f, grid_t;
+    int64_t duration_x2;  ///< in half samples
+    int64_t tokens() const { return grid_f * grid_t; }
+  };
+
+  AudioTokenizer(const AudioConfig& config, int64_t d_model, const AudioTensors& tensors,
+                 const float* modality);
+  const AudioConfig& config() const { return config_; }
+  const float* prefix() const { return prefix_.data(); }
+  bool patches() const { return config_.tokens == AudioTokens::kPatches; }
+
+  /// Of a sound of `samples`; throws kInvalidShape when it is too short for a frame or a patch,
+  /// kLimitExceeded when it has more frames than there are learned positions.
+  Shape shape_of_samples(int64_t samples) const;
+  /// Of `frames` finished features. Their sound's length is unknown: it is taken to end with the last frame's
+  /// tile.
+  Shape shape_of_features(int64_t frames) const;
+
+  /// Half samples where the tile of `frame` begins: one hop around the window's centre, clipped to the sound.
+  /// The tile of frame f ends where that of f+1 begins.
+  int64_t tile_start_x2(int64_t frame, int64_t duration_x2) const;
+  /// Half samples → microseconds, rounded down.
+  int64_t micros(int64_t half_samples) const {
+    return half_samples * 1000000 / (2 * config_.log_mel.sample_rate);
+  }
+
+  /// Rows of features that a session must hold.
+  int64_t max_feature_rows(int64_t max_samples) const;
+  /// Upper bound of one axis of the token grid, and of the whole grid, within the limits.
+  int64_t max_tokens(int64_t limit) const;
+  size_t scratch(int64_t max_samples, int64_t max_tokens, int threads) const;
+
+  /// `data` is PCM or features, as `format` says, `count` its samples or frames. `features` has
+  /// max_feature_rows rows. `sincos` [tokens, d_model] already carries the modality. Writes y [tokens,
+  /// d_model].
+  void run(Format format, const void* data, int64_t count, const Shape& shape, float* features,
+           const float* sincos, float* y, void* scratch, Parallel& parallel) const;
+
+ private:
+  Shape finish(int64_t frames, int64_t duration_x2, const char* field) const;
+
+  AudioConfig config_;
+  int64_t d_model_;
+  LogMelPlan plan_;
+  LinearWeights frame_;
+  PatchEmbedWeights patch_;
+  AlignedArray<float> prefix_, position_;
+};
+
+}  // namespace sns

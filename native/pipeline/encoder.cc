@@ -1,0 +1,112 @@
+#include "pipeline/encoder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/attention/attention.h"
+#include "ops/mlp/mlp.h"
+
+namespace sns {
+namespace {
+
+AttentionArgs self_attention(const Encoder::Buffers& b, int64_t d, int64_t heads, int64_t items) {
+  return attention_args(AttentionShape::of_channels(heads, d, d), b.qkv, 3 * d, b.qkv ? b.qkv + d : nullptr,
+                        3 * d, b.normed, items, b.cu_items, b.cu_items);
+}
+
+}  // namespace
+
+EncoderTensors take_encoder(const EncoderConfig& c, const std::string& part, int64_t d,
+                            WeightReader& reader) {
+  if (d % c.heads != 0) {
+    throw Error(Code::kInvalidArgument, part + ".encoder.heads",
+                part + ".encoder.heads: d_model of " + std::to_string(d) + " does not divide into " +
+                    std::to_string(c.heads) + " heads");
+  }
+  const std::string stem = part + ".encoder.";
+  EncoderTensors t;
+  if (c.pre_norm) t.pre_norm = take_norm(reader, stem + "pre_norm", d);
+  for (int64_t i = 0; i < c.layers; ++i) {
+    const std::string layer = stem + std::to_string(i) + ".";
+    EncoderTensors::Layer l;
+    l.norm1 = take_norm(reader, layer + "norm1", d);
+    l.q = take_linear(reader, layer + "q", d, d, c.qkv_bias);
+    l.k = take_linear(reader, layer + "k", d, d, c.qkv_bias);
+    l.v = take_linear(reader, layer + "v", d, d, c.qkv_bias);
+    l.o = take_linear(reader, layer + "o", d, d, c.bias);
+    l.norm2 = take_norm(reader, layer + "norm2", d);
+    l.up = take_linear(reader, layer + "mlp.up", c.hidden, d, c.bias);
+    l.down = take_linear(reader, layer + "mlp.down", d, c.hidden, c.bias);
+    t.layers.push_back(l);
+  }
+  if (c.final_norm) t.final_norm = take_norm(reader, stem + "final_norm", d);
+  return t;
+}
+
+Encoder::Encoder(const EncoderConfig& c, int64_t d, const EncoderTensors& t) : config_(c), d_model_(d) {
+  if (c.pre_norm) pre_norm_ = Norm(t.pre_norm, d, c.norm_eps);
+  if (c.final_norm) final_norm_ = Norm(t.final_norm, d, c.norm_eps);
+  layers_.reserve(t.layers.size());
+  for (const EncoderTensors::Layer& from : t.layers) {
+    Layer layer;
+    layer.norm1 = Norm(from.norm1, d, c.norm_eps);
+    layer.norm2 = Norm(from.norm2, d, c.norm_eps);
+    layer.qkv = side_by_side({from.q, from.k, from.v}, {d, d, d}, d);
+    layer.out = LinearWeights(from.o.weight, from.o.bias, d, d);
+    layer.up = LinearWeights(from.up.weight, from.up.bias, c.hidden, d);
+    layer.down = LinearWeights(from.down.weight, from.down.bias, d, c.hidden);
+    layers_.push_back(std::move(layer));
+  }
+}
+
+Encoder::Buffers Encoder::lay_out(Carver& carver, int64_t d, int64_t max_tokens, int64_t max_items) {
+  Buffers b;
+  b.x = carver.take<float>(checked_mul(max_tokens, d, "max_tokens"));
+  b.normed = carver.take<float>(checked_mul(max_tokens, d, "max_tokens"));
+  b.qkv = carver.take<float>(checked_mul(max_tokens, checked_mul(3, d, "d_model"), "max_tokens"));
+  b.cu_items = carver.take<int64_t>(max_items + 1);
+  return b;
+}
+
+size_t Encoder::scratch(int64_t max_tokens, int64_t max_items, int threads) const {
+  if (layers_.empty()) return 0;
+  const Layer& layer = layers_[0];
+  return std::max({linear_scratch(layer.qkv, max_tokens, threads),
+                   attention_scratch(self_attention({}, d_model_, config_.heads, max_items), threads),
+                   linear_scratch(layer.out, max_tokens, threads),
+                   mlp_scratch(layer.up, layer.down, max_tokens, threads)});
+}
+
+void Encoder::run(int64_t items, const Buffers& b, void* scratch, Parallel& parallel) const {
+  const int64_t rows = b.cu_items[items], d = d_model_;
+  if (rows == 0) return;
+  if (config_.pre_norm) pre_norm_.run(b.x, rows, b.x, parallel);
+  for (const Layer& layer : layers_) {
+    layer.norm1.run(b.x, rows, b.normed, parallel);
+    linear(layer.qkv, b.normed, d, rows, b.qkv, 3 * d, nullptr, scratch, parallel);
+    attention_cpu(self_attention(b, d, config_.heads, items), scratch, parallel);
+    linear(layer.out, b.normed, d, rows, b.x, d, b.x, scratch, parallel);
+
+    layer.norm2.run(b.x, rows, b.normed, parallel);
+    MlpArgs mlp;
+    mlp.x = b.normed;
+    mlp.rows = rows;
+    mlp.ldx = d;
+    mlp.y = b.x;
+    mlp.ldy = d;
+    mlp.activation = config_.activation;
+    mlp.residual = b.x;
+    mlp.ld_residual = d;
+    mlp_cpu(layer.up, layer.down, mlp, scratch, parallel);
+  }
+}
+
+void Encoder::finish(const float* x, int64_t rows, float* y, Parallel& parallel) const {
+  if (config_.final_norm) {
+    final_norm_.run(x, rows, y, parallel);
+  } else {
+    std::memcpy(y, x, static_cast<size_t>(rows * d_model_) * sizeof(float));
+  }
+}
+
+}  // namespace sns

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "backend/cpu/thread_pool.h"
+#include "core/memory.h"
+
+namespace sns {
+
+/// A device and its threads; shared by everything made from it.
+class Engine {
+ public:
+  static constexpr int kMaxThreads = 1024;
+
+  /// threads: 0 = all processors of this process. Throws kInvalidArgument or kLimitExceeded.
+  explicit Engine(int threads);
+  int threads() const { return pool_.threads(); }
+  Parallel& parallel() { return pool_; }
+
+  /// Scratch of one call; goes back to the engine when the lease ends.
+  class Lease {
+   public:
+    Lease(Engine& engine, AlignedArray<unsigned char> block) : engine_(engine), block_(std::move(block)) {}
+    ~Lease() { engine_.give_back(std::move(block_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    void* data() { return block_.data(); }
+
+   private:
+    Engine& engine_;
+    AlignedArray<unsigned char> block_;
+  };
+  Lease lease(size_t bytes);
+
+ private:
+  static constexpr size_t kIdleBlocks = 4;
+  void give_back(AlignedArray<unsigned char> block) noexcept;
+
+  ThreadPool pool_;
+  std::mutex mutex_;
+  AlignedArray<unsigned char> idle_[kIdleBlocks];
+};
+
+}  // namespace sns

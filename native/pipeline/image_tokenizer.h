@@ -1,0 +1,59 @@
+#pragma once
+
+#include "pipeline/config.h"
+#include "pipeline/image_resize.h"
+#include "pipeline/weights.h"
+
+namespace sns {
+
+struct ImageTensors {
+  const float *weight = nullptr, *bias = nullptr, *prefix = nullptr, *position = nullptr;
+};
+ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader);
+
+/// Resize → normalise → patches → projection → positions. The modality embedding is folded into whatever is
+/// added anyway (position table, else bias; prefix tokens), so that it costs no pass of its own.
+class ImageTokenizer {
+ public:
+  struct Shape {
+    ResizePlan resize;  ///< of bytes; finished pixel values are taken as they are
+    int64_t grid_h = 0, grid_w = 0;
+  };
+
+  /// `modality` [d_model] or null.
+  ImageTokenizer(const ImageConfig& config, int64_t d_model, const ImageTensors& tensors,
+                 const float* modality);
+  const ImageConfig& config() const { return config_; }
+  /// Finished prefix tokens [prefix_tokens, d_model].
+  const float* prefix() const { return prefix_.data(); }
+  /// Patches of an image; throws kInvalidShape when it is smaller than one, or has another grid than learned
+  /// positions that are not interpolated.
+  Shape shape(Format format, int64_t height, int64_t width) const;
+  /// Upper bound of the patches of any image within the limits.
+  int64_t max_patches(int64_t max_pixels, int64_t max_tokens) const;
+  size_t scratch(int64_t max_pixels, int64_t max_tokens, int threads) const;
+  /// What a session holds for resized bytes.
+  ResizeSpace resize_space(int64_t max_pixels, int threads) const;
+
+  /// Whether positions are made for each grid: interpolated, or sine-cosine.
+  bool makes_positions() const;
+  /// Learned positions of the model's own grid [grid, d_model] with the modality, or null.
+  const float* own_positions(int64_t grid_h, int64_t grid_w) const;
+  /// Learned positions of another grid into y [grid_h*grid_w, d_model].
+  void interpolate(int64_t grid_h, int64_t grid_w, float* y, void* scratch, Parallel& parallel) const;
+
+  /// `format` is kU8Hwc or kF32Chw. `positions` [grid, d_model] already carry the modality, or null. `pixels`
+  /// has room for the resized bytes. Writes y [grid, d_model], row stride d_model.
+  void run(Format format, const void* data, const Shape& shape, int64_t height, int64_t width,
+           const float* positions, uint8_t* pixels, float* y, void* scratch, Parallel& parallel) const;
+
+ private:
+  ResizeF32Args interpolation(int64_t grid_h, int64_t grid_w) const;
+
+  ImageConfig config_;
+  int64_t d_model_;
+  PatchEmbedWeights patch_;
+  AlignedArray<float> prefix_, position_;
+};
+
+}  // namespace sns

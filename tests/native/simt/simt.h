@@ -1,0 +1,86 @@
+#pragma once
+
+// The host SIMT executor: runs CUDA kernels on the CPU, one fiber per CUDA thread, so that the very source
+// that nvcc compiles is executed and tested on machines without a GPU.
+//
+// What it models: grids, blocks, warps of 32, static and dynamic shared memory, __syncthreads, __syncwarp,
+// full-mask shuffles, ballots and votes, atomics, cp.async groups, ldmatrix, mma.sync and mbarriers. What it
+// cannot show: bank conflicts, coalescing, occupancy, speed, and weak memory ordering.
+//
+// A kernel that is right only by luck of the schedule must not pass, hence Schedule: every test runs under
+// schedules() — copies performed when issued and copies performed when waited for, each with threads in order
+// and with one random warp running ahead until it blocks. Shared memory starts as NaN in every block, and
+// guard bytes around it are checked when the block ends. A barrier or a collective that not every thread
+// reaches is reported as a deadlock or as divergence instead of hanging.
+//
+// Kernels see this file through native/backend/cuda/kernel.h only.
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace simt {
+
+struct Dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  constexpr Dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+struct Schedule {
+  bool copy_at_wait = false;  ///< cp.async lands at its wait (else at issue)
+  bool run_ahead = false;  ///< a random warp runs until it blocks before any other moves (else round robin)
+  uint64_t seed = 1;
+  std::string name() const;
+};
+
+/// The four schedules under which every kernel test runs.
+std::vector<Schedule> schedules(uint64_t seed);
+/// Sets the schedule of this host thread's following launches.
+void set_schedule(const Schedule& schedule);
+
+/// A kernel did what no GPU would forgive: deadlock, divergent collective, access outside shared memory.
+struct Fault : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Runs `body` once per thread of the grid. Throws Fault; exceptions of the body pass through.
+void launch(Dim3 grid, Dim3 block, size_t dynamic_shared_bytes, const std::function<void()>& body);
+
+// ---- what a running thread sees ---------------------------------------------------------------------------
+
+struct Position {
+  Dim3 thread_idx{0, 0, 0}, block_idx{0, 0, 0}, block_dim, grid_dim;
+};
+const Position& here();
+
+void* dynamic_shared();
+/// The block's static shared array of this declaration site (`site` is unique per declaration).
+void* static_shared(const void* site, size_t bytes);
+
+enum class Collective : int { kSyncWarp, kShuffle, kVote, kLdmatrix, kMma };
+/// Every lane of the warp brings `words` 32-bit words; returns the warp's table, lane-major [32][words],
+/// valid until the lane's next collective. All 32 lanes must bring the same kind and size.
+const uint32_t* exchange(Collective kind, const uint32_t* values, int words);
+
+void sync_threads();
+/// bar.sync id, count: named barrier of `count` threads (a multiple of 32); id 0 is __syncthreads'.
+void named_barrier(int id, int count);
+
+void copy_async(void* shared, const void* global, int bytes, int valid_bytes);
+void copy_commit();
+void copy_wait(int pending_groups);
+
+void mbarrier_init(uint64_t* bar, uint32_t count);
+void mbarrier_arrive(uint64_t* bar);
+void mbarrier_arrive_expect_tx(uint64_t* bar, uint32_t bytes);
+void mbarrier_wait(uint64_t* bar, uint32_t parity);
+/// Bulk copy global → shared that completes `bytes` of the barrier's expected transaction count.
+void bulk_copy(void* shared, const void* global, uint32_t bytes, uint64_t* bar);
+
+}  // namespace simt

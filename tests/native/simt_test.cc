@@ -1,0 +1,258 @@
+// Tests of the host SIMT executor itself: what it computes, and that it catches the classic bugs when
+// planted.
+
+#include <gtest/gtest.h>
+
+#include "backend/cuda/kernel.h"
+#include "check/guarded.h"
+
+namespace sns {
+namespace {
+
+using gpu::gpu_launch;
+
+/// Runs `test` under every schedule; returns under how many it returned false or threw a Fault.
+template <class Test>
+int failures(Test test) {
+  int failed = 0;
+  for (const auto& schedule : simt::schedules(7)) {
+    simt::set_schedule(schedule);
+    try {
+      if (!test()) ++failed;
+    } catch (const simt::Fault&) {
+      ++failed;
+    }
+  }
+  simt::set_schedule({});
+  return failed;
+}
+
+void block_sum(const float* x, float* y) {
+  SNS_SHARED(float, partial, 8);
+  float v = x[blockIdx.x * blockDim.x + threadIdx.x];
+  for (int d = 16; d > 0; d /= 2) v += __shfl_xor_sync(0xFFFFFFFFu, v, d);
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = v;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    float sum = 0;
+    for (unsigned w = 0; w < blockDim.x / 32; ++w) sum += partial[w];
+    y[blockIdx.x] = sum;
+  }
+}
+
+TEST(Simt, ReducesAcrossLanesWarpsAndBlocks) {
+  std::vector<float> x(3 * 256);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 97);
+  EXPECT_EQ(0, failures([&] {
+              float y[3];
+              gpu_launch(block_sum, 3, 256, 0, nullptr, x.data(), y);
+              for (int b = 0; b < 3; ++b) {
+                float sum = 0;
+                for (int i = 0; i < 256; ++i) sum += x[static_cast<size_t>(b * 256 + i)];
+                if (y[b] != sum) return false;
+              }
+              return true;
+            }));
+}
+
+void votes(unsigned* y) {
+  const unsigned odd = __ballot_sync(0xFFFFFFFFu, threadIdx.x & 1);
+  const int neighbour = __shfl_down_sync(0xFFFFFFFFu, static_cast<int>(threadIdx.x), 1);
+  y[threadIdx.x] = odd + static_cast<unsigned>(neighbour) + static_cast<unsigned>(atomicAdd(y + 32, 1u) * 0);
+}
+
+TEST(Simt, ShufflesVotesAndAtomics) {
+  EXPECT_EQ(0, failures([] {
+              unsigned y[33] = {};
+              gpu_launch(votes, 1, 32, 0, nullptr, y);
+              for (unsigned i = 0; i < 32; ++i) {
+                if (y[i] != 0xAAAAAAAAu + (i < 31 ? i + 1 : 31)) return false;
+              }
+              return y[32] == 32;
+            }));
+}
+
+// ---- a 16×8 tile by ldmatrix and mma against plain loops
+// ----------------------------------------------------
+
+void mma_tile(const uint16_t* a, const uint16_t* b, float* c) {
+  SNS_SHARED(uint16_t, sa, 16 * 16);
+  SNS_SHARED(uint16_t, sb, 16 * 16);  // [k][n], n padded to 16
+  for (unsigned i = threadIdx.x; i < 256; i += 32) {
+    sa[i] = a[i];
+    sb[i] = b[i];
+  }
+  __syncwarp();
+  uint32_t fa[4], fb[4];
+  const unsigned l = threadIdx.x;
+  gpu::ldmatrix_x4(fa, sa + (l % 16) * 16 + l / 16 * 8);
+  gpu::ldmatrix_x4_trans(fb, sb + (l % 16) * 16 + l / 16 * 8);
+  const uint32_t low[2] = {fb[0], fb[1]};
+  float acc[4] = {};
+  gpu::mma_bf16(acc, fa, low);
+  for (unsigned i = 0; i < 4; ++i) c[(l / 4 + i / 2 * 8) * 8 + l % 4 * 2 + i % 2] = acc[i];
+}
+
+TEST(Simt, LdmatrixAndMmaMatchPlainLoops) {
+  Random random(3);
+  uint16_t a[256], b[256];
+  for (int i = 0; i < 256; ++i) {
+    a[i] = gpu::to_bf16(static_cast<float>(random.normal()));
+    b[i] = gpu::to_bf16(static_cast<float>(random.normal()));
+  }
+  EXPECT_EQ(0, failures([&] {
+              float c[128];
+              gpu_launch(mma_tile, 1, 32, 0, nullptr, a, b, c);
+              for (int r = 0; r < 16; ++r) {
+                for (int n = 0; n < 8; ++n) {
+                  double sum = 0;
+                  for (int k = 0; k < 16; ++k) {
+                    sum += double{gpu::from_bf16(a[r * 16 + k])} * double{gpu::from_bf16(b[k * 16 + n])};
+                  }
+                  if (std::abs(sum - c[r * 8 + n]) > 1e-4) return false;
+                }
+              }
+              return true;
+            }));
+}
+
+// ---- planted bugs: a double-buffered pipeline, each time with one line missing
+// ------------------------------
+
+enum Bug { kNoBug, kNoWait, kNoBarrierAfterLoad, kNoBarrierBeforeReuse };
+
+/// y[tile][i] = x[tile][255 − i]: every thread reads what another one loaded.
+template <int bug>
+void reverse_tiles(const float* x, float* y, int tiles) {
+  SNS_DYNAMIC_SHARED(float, buffer);  // two tiles of 256
+  const unsigned t = threadIdx.x;
+  const auto load = [&](int tile) {
+    if (t < 64) gpu::cp_async16(buffer + tile % 2 * 256 + t * 4, x + tile * 256 + t * 4, true);
+    gpu::cp_async_commit();
+  };
+  load(0);
+  for (int tile = 0; tile < tiles; ++tile) {
+    if (tile + 1 < tiles) {
+      load(tile + 1);
+      if (bug != kNoWait) gpu::cp_async_wait<1>();
+    } else if (bug != kNoWait) {
+      gpu::cp_async_wait<0>();
+    }
+    if (bug != kNoBarrierAfterLoad) __syncthreads();
+    y[tile * 256 + static_cast<int>(t)] = buffer[tile % 2 * 256 + 255 - static_cast<int>(t)];
+    if (bug != kNoBarrierBeforeReuse) __syncthreads();
+  }
+}
+
+template <int bug>
+int reverse_failures() {
+  alignas(16) static float x[5 * 256];
+  for (int i = 0; i < 5 * 256; ++i) x[i] = static_cast<float>(i);
+  return failures([] {
+    std::vector<float> y(5 * 256, -1.f);
+    gpu_launch(reverse_tiles<bug>, 1, 256, 2 * 256 * sizeof(float), nullptr, x, y.data(), 5);
+    for (int i = 0; i < 5 * 256; ++i) {
+      if (y[static_cast<size_t>(i)] != x[i / 256 * 256 + 255 - i % 256]) return false;
+    }
+    return true;
+  });
+}
+
+TEST(Simt, CorrectPipelinePassesEverySchedule) { EXPECT_EQ(0, reverse_failures<kNoBug>()); }
+TEST(Simt, CatchesMissingWait) { EXPECT_GT(reverse_failures<kNoWait>(), 0); }
+TEST(Simt, CatchesMissingBarrierAfterLoad) { EXPECT_GT(reverse_failures<kNoBarrierAfterLoad>(), 0); }
+TEST(Simt, CatchesBufferReusedTooEarly) { EXPECT_GT(reverse_failures<kNoBarrierBeforeReuse>(), 0); }
+
+void overrun() {
+  SNS_SHARED(float, tile, 32);
+  tile[threadIdx.x + 1] = 1;  // the last lane writes past the end
+}
+void dynamic_overrun() {
+  SNS_DYNAMIC_SHARED(float, tile);
+  tile[threadIdx.x + 1] = 1;
+}
+TEST(Simt, CatchesWritesOutsideSharedMemory) {
+  EXPECT_EQ(4, failures([] { return gpu_launch(overrun, 1, 32, 0, nullptr) == 0; }));
+  EXPECT_EQ(4, failures([] { return gpu_launch(dynamic_overrun, 1, 32, 128, nullptr) == 0; }));
+}
+
+void uninitialised(float* y) {
+  SNS_SHARED(float, tile, 32);
+  y[threadIdx.x] = tile[threadIdx.x];
+}
+TEST(Simt, SharedMemoryStartsAsNaN) {
+  float y[32];
+  gpu_launch(uninitialised, 1, 32, 0, nullptr, y);
+  for (float v : y) EXPECT_TRUE(std::isnan(v));
+}
+
+void half_barrier() {
+  if (threadIdx.x < 32) __syncthreads();
+  if (threadIdx.x >= 32) __shfl_xor_sync(0xFFFFFFFFu, 1.0f, threadIdx.x == 40 ? 0 : 1);
+  if (threadIdx.x < 32) simt::named_barrier(1, 64);
+}
+TEST(Simt, ReportsBarriersThatNotEveryThreadReaches) {
+  EXPECT_EQ(4, failures([] { return gpu_launch(half_barrier, 1, 64, 0, nullptr) == 0; }));
+}
+
+void divergent() {
+  if (threadIdx.x < 16) {
+    __syncwarp();
+  } else {
+    __ballot_sync(0xFFFFFFFFu, 1);
+  }
+}
+void partial_mask() {
+  if (threadIdx.x < 16) __shfl_xor_sync(0x0000FFFFu, 1.0f, 1);
+}
+TEST(Simt, ReportsDivergentCollectives) {
+  EXPECT_EQ(4, failures([] { return gpu_launch(divergent, 1, 32, 0, nullptr) == 0; }));
+  EXPECT_EQ(4, failures([] { return gpu_launch(partial_mask, 1, 32, 0, nullptr) == 0; }));
+}
+
+// ---- mbarrier with bulk copies: producer and consumers
+// --------------------------------------------------------
+
+template <bool wait>
+void bulk_pipeline(const float* x, float* y, int tiles) {
+  SNS_SHARED(float, tile, 128);
+  SNS_SHARED(uint64_t, full, 1);
+  if (threadIdx.x == 0) simt::mbarrier_init(full, 1);
+  __syncthreads();
+  for (int i = 0; i < tiles; ++i) {
+    if (threadIdx.x == 0) {
+      simt::mbarrier_arrive_expect_tx(full, 512);
+      simt::bulk_copy(tile, x + 128 * i, 512, full);
+    }
+    if (wait) simt::mbarrier_wait(full, static_cast<uint32_t>(i & 1));
+    y[128 * i + static_cast<int>(threadIdx.x)] = tile[127 - threadIdx.x];
+    __syncthreads();
+  }
+}
+
+template <bool wait>
+int bulk_failures() {
+  alignas(16) static float x[3 * 128];
+  for (int i = 0; i < 3 * 128; ++i) x[i] = static_cast<float>(i);
+  return failures([] {
+    float y[3 * 128];
+    gpu_launch(bulk_pipeline<wait>, 1, 128, 0, nullptr, x, y, 3);
+    for (int i = 0; i < 3 * 128; ++i) {
+      if (y[i] != x[i / 128 * 128 + 127 - i % 128]) return false;
+    }
+    return true;
+  });
+}
+
+TEST(Simt, MbarrierOrdersBulkCopies) { EXPECT_EQ(0, bulk_failures<true>()); }
+TEST(Simt, CatchesMissingMbarrierWait) { EXPECT_GT(bulk_failures<false>(), 0); }
+
+TEST(Simt, IsFastEnoughForRealGrids) {
+  std::vector<float> x(2000 * 256, 1.f), y(2000);
+  simt::set_schedule({});
+  gpu_launch(block_sum, 2000, 256, 0, nullptr, x.data(), y.data());
+  for (float v : y) EXPECT_EQ(256.f, v);
+}
+
+}  // namespace
+}  // namespace sns
