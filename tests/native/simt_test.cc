@@ -97,8 +97,8 @@ TEST(Simt, LdmatrixAndMmaMatchPlainLoops) {
   Random random(3);
   uint16_t a[256], b[256];
   for (int i = 0; i < 256; ++i) {
-    a[i] = gpu::to_bf16(static_cast<float>(random.normal()));
-    b[i] = gpu::to_bf16(static_cast<float>(random.normal()));
+    a[i] = to_bf16(static_cast<float>(random.normal()));
+    b[i] = to_bf16(static_cast<float>(random.normal()));
   }
   EXPECT_EQ(0, failures([&] {
               float c[128];
@@ -107,7 +107,7 @@ TEST(Simt, LdmatrixAndMmaMatchPlainLoops) {
                 for (int n = 0; n < 8; ++n) {
                   double sum = 0;
                   for (int k = 0; k < 16; ++k) {
-                    sum += double{gpu::from_bf16(a[r * 16 + k])} * double{gpu::from_bf16(b[k * 16 + n])};
+                    sum += double{from_bf16(a[r * 16 + k])} * double{from_bf16(b[k * 16 + n])};
                   }
                   if (std::abs(sum - c[r * 8 + n]) > 1e-4) return false;
                 }

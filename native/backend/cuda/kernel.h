@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/bfloat16.h"
+
 #if defined(SNS_SIMT)
 
 #include "simt/cuda_words.h"
@@ -94,24 +96,3 @@ __device__ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uin
 }  // namespace sns::gpu
 
 #endif  // SNS_SIMT
-
-namespace sns::gpu {
-
-/// fp32 → bfloat16 bits, round to nearest even; NaN stays NaN.
-__host__ __device__ inline uint16_t to_bf16(float x) {
-  union {
-    float f;
-    uint32_t u;
-  } v{x};
-  if ((v.u & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<uint16_t>(v.u >> 16 | 0x40);
-  return static_cast<uint16_t>((v.u + 0x7FFFu + (v.u >> 16 & 1)) >> 16);
-}
-__host__ __device__ inline float from_bf16(uint16_t x) {
-  union {
-    uint32_t u;
-    float f;
-  } v{static_cast<uint32_t>(x) << 16};
-  return v.f;
-}
-
-}  // namespace sns::gpu

@@ -20,9 +20,6 @@ struct EmbedArgs {
 /// Index of the first id outside [0, vocabulary), or -1. embed_cpu requires -1.
 int64_t embed_first_invalid(const EmbedArgs& args);
 void embed_cpu(const EmbedArgs& args, Parallel& parallel);
-/// The same on the GPU: every pointer is a device pointer, `stream` a cudaStream_t; ids must be valid;
-/// returns a cudaError_t.
-int embed_cuda(const EmbedArgs& args, void* stream);
 /// Oracle; y is dense [count, dim].
 void embed_ref(const EmbedArgs& args, double* y);
 

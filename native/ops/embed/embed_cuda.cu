@@ -1,5 +1,5 @@
 #include "backend/cuda/kernel.h"
-#include "ops/embed/embed.h"
+#include "ops/embed/embed_cuda.h"
 
 namespace sns {
 namespace {

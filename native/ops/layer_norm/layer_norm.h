@@ -22,8 +22,6 @@ struct LayerNormArgs {
 constexpr double kLayerNormNmse = 1e-11;
 
 void layer_norm_cpu(const LayerNormArgs& args, Parallel& parallel);
-/// The same on the GPU: every pointer is a device pointer, `stream` a cudaStream_t; returns a cudaError_t.
-int layer_norm_cuda(const LayerNormArgs& args, void* stream);
 /// float64 oracle; y is dense [rows, dim].
 void layer_norm_ref(const LayerNormArgs& args, double* y);
 

@@ -1,5 +1,5 @@
 #include "backend/cuda/kernel.h"
-#include "ops/layer_norm/layer_norm.h"
+#include "ops/layer_norm/layer_norm_cuda.h"
 
 namespace sns {
 namespace {

@@ -70,21 +70,6 @@ void linear_cpu(const LinearWeights& w, const LinearArgs& args, void* scratch, P
 void linear_cpu(const LinearWeights& w, const RowSource& source, const LinearArgs& args, void* scratch,
                 Parallel& parallel);
 
-/// Weights for the GPU, split so that tensor cores give fp32 accuracy: W = hi + lo + O(2⁻¹⁷·W), both
-/// bfloat16, rows padded with zeros to `in_padded` (a multiple of 32). All pointers are device pointers.
-struct LinearCudaWeights {
-  const uint16_t* hi = nullptr;  ///< [out, in_padded]
-  const uint16_t* lo = nullptr;  ///< [out, in_padded]
-  const float* bias = nullptr;   ///< [out] or null
-  int64_t out = 0, in = 0, in_padded = 0;
-};
-/// Splits host weights [out, in] into host arrays hi and lo [out, in_padded].
-void split_linear_weights(const float* weight, int64_t out, int64_t in, int64_t in_padded, uint16_t* hi,
-                          uint16_t* lo);
-/// y = activation(x·Wᵀ + b) + residual on the GPU, three bfloat16 passes with fp32 accumulation (hi·hi +
-/// hi·lo + lo·hi); device pointers in args, `stream` is a cudaStream_t; returns a cudaError_t.
-int linear_cuda(const LinearCudaWeights& w, const LinearArgs& args, void* stream);
-
 /// float64 oracle on unpacked weights; y is dense [rows, out].
 void linear_ref(const float* weight, const float* bias, int64_t out, int64_t in, const LinearArgs& args,
                 double* y);

@@ -1,6 +1,6 @@
 #include "backend/cuda/activation.h"
 #include "backend/cuda/kernel.h"
-#include "ops/linear/linear.h"
+#include "ops/linear/linear_cuda.h"
 
 namespace sns {
 namespace {
@@ -47,14 +47,14 @@ __device__ void load_stage(const LinearCudaWeights& w, const LinearArgs& args, i
 
 /// Two neighbouring floats as packed bfloat16 high parts and what those leave over.
 __device__ void split(const float* pair, uint32_t* hi, uint32_t* lo) {
-  const uint16_t h0 = gpu::to_bf16(pair[0]), h1 = gpu::to_bf16(pair[1]);
-  const uint16_t l0 = gpu::to_bf16(pair[0] - gpu::from_bf16(h0));
-  const uint16_t l1 = gpu::to_bf16(pair[1] - gpu::from_bf16(h1));
+  const uint16_t h0 = to_bf16(pair[0]), h1 = to_bf16(pair[1]);
+  const uint16_t l0 = to_bf16(pair[0] - from_bf16(h0));
+  const uint16_t l1 = to_bf16(pair[1] - from_bf16(h1));
   *hi = h0 | static_cast<uint32_t>(h1) << 16;
   *lo = l0 | static_cast<uint32_t>(l1) << 16;
 }
 
-template <bool kAligned>
+template <bool kAligned, bool kStrict>
 __global__ void __launch_bounds__(kThreads) linear_kernel(LinearCudaWeights w, LinearArgs args) {
   SNS_DYNAMIC_SHARED(Stage, stages);
   const int64_t row0 = static_cast<int64_t>(blockIdx.y) * kBM;
@@ -98,8 +98,10 @@ __global__ void __launch_bounds__(kThreads) linear_kernel(LinearCudaWeights w, L
                          b_lo[2] = {lo[2 * half], lo[2 * half + 1]};
           for (int m = 0; m < 2; ++m) {
             float(&c)[4] = acc[m][2 * n + half];
-            gpu::mma_bf16(c, x_lo[m], b_hi);  // small terms first
-            gpu::mma_bf16(c, x_hi[m], b_lo);
+            if (kStrict) {  // small terms first
+              gpu::mma_bf16(c, x_lo[m], b_hi);
+              gpu::mma_bf16(c, x_hi[m], b_lo);
+            }
             gpu::mma_bf16(c, x_hi[m], b_hi);
           }
         }
@@ -124,24 +126,15 @@ __global__ void __launch_bounds__(kThreads) linear_kernel(LinearCudaWeights w, L
 
 }  // namespace
 
-int linear_cuda(const LinearCudaWeights& w, const LinearArgs& args, void* stream) {
+int linear_cuda(const LinearCudaWeights& w, const LinearArgs& args, Precision precision, void* stream) {
   if (args.rows == 0) return 0;
   const dim3 grid(static_cast<unsigned>((w.out + kBN - 1) / kBN),
                   static_cast<unsigned>((args.rows + kBM - 1) / kBM));
   const bool aligned = reinterpret_cast<uintptr_t>(args.x) % 16 == 0 && args.ldx % 4 == 0;
-  return gpu::gpu_launch(aligned ? linear_kernel<true> : linear_kernel<false>, grid, dim3(kThreads), kShared,
-                         static_cast<gpu::Stream>(stream), w, args);
-}
-
-void split_linear_weights(const float* weight, int64_t out, int64_t in, int64_t in_padded, uint16_t* hi,
-                          uint16_t* lo) {
-  for (int64_t r = 0; r < out; ++r) {
-    for (int64_t c = 0; c < in_padded; ++c) {
-      const float v = c < in ? weight[r * in + c] : 0.0f;
-      hi[r * in_padded + c] = gpu::to_bf16(v);
-      lo[r * in_padded + c] = gpu::to_bf16(v - gpu::from_bf16(hi[r * in_padded + c]));
-    }
-  }
+  const bool strict = precision == Precision::kStrict;
+  const auto kernel = strict ? (aligned ? linear_kernel<true, true> : linear_kernel<false, true>)
+                             : (aligned ? linear_kernel<true, false> : linear_kernel<false, false>);
+  return gpu::gpu_launch(kernel, grid, dim3(kThreads), kShared, static_cast<gpu::Stream>(stream), w, args);
 }
 
 }  // namespace sns

@@ -27,9 +27,6 @@ struct PackArgs {
 
 /// Exact up to the order of two fp32 additions: (row + modality) + position.
 void pack_cpu(const PackArgs& args, Parallel& parallel);
-/// The same on the GPU: `segments` itself is a device array too, `stream` a cudaStream_t; returns a
-/// cudaError_t.
-int pack_cuda(const PackArgs& args, void* stream);
 /// float64 oracle; y is dense.
 void pack_ref(const PackArgs& args, double* y);
 

@@ -1,5 +1,5 @@
 #include "backend/cuda/kernel.h"
-#include "ops/pack/pack.h"
+#include "ops/pack/pack_cuda.h"
 
 namespace sns {
 namespace {

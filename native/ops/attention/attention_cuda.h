@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/precision.h"
+#include "ops/attention/attention.h"
+
+namespace sns {
+
+/// The lengths of the sequences are read on the device (cu_q, cu_k); the host knows their bounds, so that one
+/// captured launch serves every request of a bucket. The wide heads of absorbed cross-attention (qk_dim and
+/// v_dim of the whole input, kv_heads = 1, k = v) are heads like any other here.
+struct AttentionCudaArgs {
+  AttentionArgs attention;
+  int64_t total_q = 0;            ///< at least cu_q[batch]
+  int64_t max_q = 0;              ///< at least the queries of any sequence
+  int64_t max_k = 0;              ///< at least the keys of any sequence
+  int32_t multiprocessors = 132;  ///< of the device: few queries over many keys are split to fill them
+};
+
+/// Bounds on NMSE against attention_ref; kStrict: kAttentionNmse.
+constexpr double kAttentionFastNmse = 1e-4;
+
+/// Partial results of split keys; 0 where nothing is split.
+size_t attention_cuda_workspace(const AttentionCudaArgs& args);
+int attention_cuda(const AttentionCudaArgs& args, Precision precision, void* workspace, void* stream);
+
+}  // namespace sns

@@ -1,0 +1,33 @@
+#include "ops/linear/linear_cuda.h"
+#include "simt_support.h"
+
+namespace sns {
+namespace {
+
+TEST(SimtLinear, MatchesOracle) {
+  under_every_schedule("linear", 8, [](Random& random) {
+    const int64_t rows = random.integer(1, 90), in = random.integer(1, 130), out = random.integer(1, 100);
+    const int64_t ldx = in + random.integer(0, 4), ldy = out + random.integer(0, 3);
+    auto x = normal(random, rows * ldx), weight = normal(random, out * in);
+    auto bias = normal(random, out), residual = normal(random, rows * ldy);
+    Guarded<float> y(rows * ldy);
+    LinearArgs args;
+    args.x = x.data(), args.rows = rows, args.ldx = ldx, args.y = y.data(), args.ldy = ldy;
+    args.activation = static_cast<Activation>(random.integer(0, 5));
+    if (random.coin()) args.residual = residual.data(), args.ld_residual = ldy;
+    if (random.coin()) args.residual_period = random.integer(1, rows);
+    const float* b = random.coin() ? bias.data() : nullptr;
+    PackedBlock block(linear_cuda_bytes(out, in));
+    const LinearCudaWeights w = pack_linear_cuda(weight.data(), b, out, in, block.data(), block.data());
+    const bool strict = random.coin();
+    ASSERT_EQ(0, linear_cuda(w, args, strict ? Precision::kStrict : Precision::kFast, nullptr));
+    Guarded<double> ref(rows * out);
+    linear_ref(weight.data(), b, out, in, args, ref.data());
+    EXPECT_LE(nmse(y.data(), ldy, ref.data(), rows, out), strict ? kLinearNmse : kLinearFastNmse)
+        << rows << "x" << in << "x" << out;
+    EXPECT_TRUE(y.intact());
+  });
+}
+
+}  // namespace
+}  // namespace sns

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "check/guarded.h"
+#include "core/memory.h"
+#include "simt/simt.h"
+
+namespace sns {
+
+/// Runs `test(random)` `cases` times under every schedule of the executor, each with the same printed seed.
+template <class Test>
+void under_every_schedule(const char* op, int cases, Test test) {
+  const char* fixed = std::getenv("SENSORIUM_SEED");
+  const uint64_t seed = fixed ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
+  std::printf("%s, SENSORIUM_SEED=%llu\n", op, static_cast<unsigned long long>(seed));
+  for (const auto& schedule : simt::schedules(seed)) {
+    SCOPED_TRACE(schedule.name());
+    simt::set_schedule(schedule);
+    Random random(seed);
+    for (int i = 0; i < cases && !testing::Test::HasFatalFailure(); ++i) test(random);
+  }
+  simt::set_schedule({});
+}
+
+template <class T = float>
+Guarded<T> normal(Random& random, int64_t count, double deviation = 1) {
+  Guarded<T> x(count);
+  random.fill_normal(x.data(), x.data() + count, deviation);
+  return x;
+}
+
+/// What a device block is packed into; "device" memory is the host's here.
+class PackedBlock {
+ public:
+  explicit PackedBlock(size_t bytes) : memory_(static_cast<int64_t>(bytes)) {}
+  void* data() { return memory_.data(); }
+
+ private:
+  AlignedArray<unsigned char> memory_;
+};
+
+}  // namespace sns
