@@ -67,6 +67,7 @@ SequenceConfig convert(const sns_sequence_config& c) {
   o.d_model = c.d_model;
   o.modality_embedding = checked_bool(c.modality_embedding, "modality_embedding");
   o.special_tokens = checked_bool(c.special_tokens, "special_tokens");
+  o.ids_per_second = c.ids_per_second;
   validate(o);
   return o;
 }

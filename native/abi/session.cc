@@ -28,6 +28,7 @@ sns_result to_c(const Session& session, const Result& r) {
   o.item = r.table.item;
   o.grid = r.table.grid;
   o.span = r.table.span;
+  o.position = r.table.position;
   o.cu_seqlens = r.cu_seqlens;
   o.latents = r.latents;
   o.cu_latents = r.cu_latents;

@@ -217,12 +217,14 @@ typedef struct sns_text_config {
 } sns_text_config;
 
 /* The packed sequence. modality_embedding: sequence.modality [3, d_model] is added to each item's tokens (not to
- * begin/end). special_tokens: sequence.begin [3, d_model] and sequence.end [3, d_model] stand around each item. */
+ * begin/end). special_tokens: sequence.begin [3, d_model] and sequence.end [3, d_model] stand around each item.
+ * ids_per_second: how fast sns_result.position runs with time, in (0, 1000000]; Qwen2.5-Omni: 25. */
 typedef struct sns_sequence_config {
   int64_t struct_size;
   int64_t d_model;
   int32_t modality_embedding;
   int32_t special_tokens;
+  double ids_per_second;
 } sns_sequence_config;
 
 /* Transformer over each item's tokens (prefix tokens included, begin and end tokens not) before they are packed, as in
@@ -412,7 +414,15 @@ typedef struct sns_item {
  * of no items gives no tokens and no sequences.
  * Times of sound: frame f covers the tile of one hop around its window's centre, clipped to the sound, rounded down to
  * whole microseconds: tiles touch exactly. A patch covers the tiles of its frames. Of finished features the sound is
- * taken to end with the last tile. Frames that only pad a sound to fixed_frames have empty spans at its end. */
+ * taken to end with the last tile. Frames that only pad a sound to fixed_frames have empty spans at its end.
+ *
+ * Positions (t, h, w) are what M-RoPE (Qwen2-VL) and TMRoPE (Qwen2.5-Omni) turn queries and keys by; each sequence
+ * starts at 0. Text and finished tokens count on: t = h = w. A picture without duration stands still: t is constant, h and w
+ * follow its rows and columns. Sounds and pictures with a duration that follow each other share one clock, which starts
+ * with the earliest of them: t = base + floor(time * ids_per_second). Sound frames have h = w = t; of spectrogram patches
+ * h follows the frequency and w = t; of pictures h and w follow rows and columns. What comes next starts past the largest
+ * id so far. Prefix, begin and end tokens count on as text does, but between two items of one clock they stand at their
+ * item's start and end. Positions past 2^31-1 are SNS_ERROR_LIMIT_EXCEEDED. */
 typedef struct sns_result {
   int64_t tokens_count;     /* N */
   int64_t d_model;
@@ -425,6 +435,7 @@ typedef struct sns_result {
   const int32_t* grid;      /* [N, 2] image: patch row, column; audio patches: frequency, time; audio frames, text
                                and finished tokens: 0, index; -1, -1 for prefix, begin and end tokens */
   const int64_t* span;      /* [N, 2] start and end time in us; prefix, begin and end carry their item's span */
+  const int32_t* position;  /* [N, 3] time, height and width for rotary embeddings; see below */
   const int64_t* cu_seqlens;/* [S+1] */
   const float* latents;     /* [latents_count, d_latents] or null */
   const int64_t* cu_latents;/* [S+1]: sequence s has latents [cu_latents[s], cu_latents[s+1]); null without a compressor */

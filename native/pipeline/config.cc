@@ -29,7 +29,12 @@ void check_eps(float eps) {
 
 }  // namespace
 
-void validate(const SequenceConfig& config) { in_range("d_model", config.d_model, 1); }
+void validate(const SequenceConfig& config) {
+  in_range("d_model", config.d_model, 1);
+  if (!(config.ids_per_second > 0 && config.ids_per_second <= 1e6)) {
+    reject("ids_per_second", "outside (0, 1000000]");
+  }
+}
 
 void validate(const ResizeConfig& config) {
   // Sizes of at most 2^16 keep products with a picture's sides inside 53 bits.

@@ -45,6 +45,7 @@ struct SequenceConfig {
   int64_t d_model = 0;
   bool modality_embedding = false;
   bool special_tokens = false;
+  double ids_per_second = 25;
 };
 
 struct ResizeConfig {

@@ -68,6 +68,7 @@ Model::Model(std::shared_ptr<Engine> engine, const ModelParts& parts) : engine_(
   }
   const SequenceConfig& sequence = *parts.sequence;
   d_model_ = sequence.d_model;
+  ids_per_second_ = sequence.ids_per_second;
 
   // First everything is looked up, so that one error lists all that is wrong with the tensors; then packed.
   WeightReader reader(parts.tensors);

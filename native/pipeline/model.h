@@ -38,6 +38,8 @@ class Model {
   Engine& engine() const { return *engine_; }
 
   int64_t d_model() const { return d_model_; }
+  /// How fast rotary positions run with time.
+  double ids_per_second() const { return ids_per_second_; }
   const ImageTokenizer* image() const { return image_ ? &*image_ : nullptr; }
   const AudioTokenizer* audio() const { return audio_ ? &*audio_ : nullptr; }
   const TextEmbedder* text() const { return text_ ? &*text_ : nullptr; }
@@ -66,6 +68,7 @@ class Model {
 
   std::shared_ptr<Engine> engine_;
   int64_t d_model_ = 0;
+  double ids_per_second_ = 25;
   AlignedArray<float> modality_, begin_, end_;
   std::optional<ImageTokenizer> image_;
   std::optional<AudioTokenizer> audio_;

@@ -5,6 +5,16 @@
 
 namespace sns {
 
+/// Rotary positions of one item (position_ids.h).
+struct PositionPlan {
+  int64_t lead = 0;          ///< of the first begin or prefix token
+  bool counts_lead = false;  ///< whether the others count on from it, or have the same
+  int64_t base = 0;          ///< from which the body's rows, columns and times count
+  bool clock = false;        ///< whether its tokens' times count
+  int64_t origin_us = 0;     ///< of the clock
+  int64_t end = 0;           ///< of the end token
+};
+
 /// Where one item's tokens stand in the packed sequence: [begin] [prefix…] [body…] [end].
 struct ItemPlan {
   Item item;
@@ -16,6 +26,7 @@ struct ItemPlan {
   ImageTokenizer::Shape image;
   AudioTokenizer::Shape audio = {};
   int64_t span_end_us = 0;  ///< of the whole item
+  PositionPlan position;
   int64_t rows() const { return 2 * special + prefix + body; }
   int64_t body_row() const { return first + special + prefix; }
   /// Whether a tokenizer makes its tokens, and so an encoder reads them.
@@ -35,7 +46,9 @@ struct TokenTable {
   int32_t* item = nullptr;
   int32_t* grid = nullptr;
   int64_t* span = nullptr;
+  int32_t* position = nullptr;
 };
+/// Everything but the positions, which need the whole sequence (position_ids.h).
 void describe(const Model& model, const ItemPlan& plan, int64_t index, const TokenTable& table);
 
 /// At most this many segments stand for one item.

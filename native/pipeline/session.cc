@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backend/cpu/device.h"
+#include "pipeline/position_ids.h"
 #include "pipeline/positions.h"
 
 namespace sns {
@@ -65,6 +66,7 @@ Session::Pieces Session::lay_out(Carver& carver) const {
   p.table.item = carver.take<int32_t>(tokens);
   p.table.grid = carver.take<int32_t>(tokens * 2);
   p.table.span = carver.take<int64_t>(tokens * 2);
+  p.table.position = carver.take<int32_t>(tokens * 3);
   p.cu_seqlens = carver.take<int64_t>(limits_.max_sequences + 1);
   size_t scratch = 0;
   if (const ImageTokenizer* image = model_->image()) {
@@ -248,6 +250,10 @@ int64_t Session::plan(const ItemSource& items, int64_t count) {
     tokens += plan.rows();
     if (tokens > limits_.max_tokens) over_limit(field("tokens"), tokens, "max_tokens", limits_.max_tokens);
     at_.plans[i] = plan;
+  }
+  for (int64_t first = 0, i = 0; first < count; first = i) {
+    while (i < count && at_.plans[i].item.sequence == at_.plans[first].item.sequence) ++i;
+    place(*model_, at_.plans + first, i - first, first);
   }
   return sequence + 1;
 }
@@ -440,6 +446,7 @@ Result Session::run(const ItemSource& items, int64_t count) {
     const ItemPlan& plan = at_.plans[i];
     pack.segment_count += add_segments(*model_, plan, at_.tokens, at_.segments + pack.segment_count);
     describe(*model_, plan, i, at_.table);
+    write_positions(*model_, plan, at_.table.span + 2 * plan.first, at_.table.position + 3 * plan.first);
     tokens = plan.first + plan.rows();
     at_.cu_seqlens[plan.item.sequence + 1] = tokens;
   }

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "abi_support.h"
@@ -138,6 +139,9 @@ TEST_F(BuilderArguments, EveryFieldOfEveryConfiguration) {
   REJECT(sequence, d_model, kHuge);
   REJECT(sequence, modality_embedding, 2);
   REJECT(sequence, special_tokens, -1);
+  REJECT(sequence, ids_per_second, 0.0);
+  REJECT(sequence, ids_per_second, 1000001.0);
+  REJECT(sequence, ids_per_second, std::nan(""));
 
   REJECT(image, channels, 0);
   REJECT(image, channels, 17);

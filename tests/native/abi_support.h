@@ -65,6 +65,7 @@ inline sns_sequence_config sequence_config() {
   c.d_model = 16;
   c.modality_embedding = 1;
   c.special_tokens = 1;
+  c.ids_per_second = 25;
   return c;
 }
 inline sns_image_config image_config() {

@@ -7,8 +7,9 @@ package io.sensorium;
  * @param dModel width of a token; must be set
  * @param modalityEmbedding whether a vector of the modality is added to each item's tokens
  * @param specialTokens whether a begin and an end token of the modality stand around each item
+ * @param idsPerSecond how fast {@link Tokens#positions()} run with time, at most a million
  */
-public record SequenceConfig(int dModel, boolean modalityEmbedding, boolean specialTokens) {
+public record SequenceConfig(int dModel, boolean modalityEmbedding, boolean specialTokens, double idsPerSecond) {
 
     /** A builder with the defaults. */
     public static Builder builder() {
@@ -21,6 +22,7 @@ public record SequenceConfig(int dModel, boolean modalityEmbedding, boolean spec
         builder.dModel = dModel;
         builder.modalityEmbedding = modalityEmbedding;
         builder.specialTokens = specialTokens;
+        builder.idsPerSecond = idsPerSecond;
         return builder;
     }
 
@@ -29,6 +31,7 @@ public record SequenceConfig(int dModel, boolean modalityEmbedding, boolean spec
         private int dModel = 0;
         private boolean modalityEmbedding;
         private boolean specialTokens;
+        private double idsPerSecond = 25;
 
         private Builder() {}
 
@@ -50,9 +53,15 @@ public record SequenceConfig(int dModel, boolean modalityEmbedding, boolean spec
             return this;
         }
 
+        /** Sets {@link SequenceConfig#idsPerSecond()}; Qwen2.5-Omni's 25 if it is not set. */
+        public Builder idsPerSecond(double value) {
+            this.idsPerSecond = value;
+            return this;
+        }
+
         /** The configuration. */
         public SequenceConfig build() {
-            return new SequenceConfig(dModel, modalityEmbedding, specialTokens);
+            return new SequenceConfig(dModel, modalityEmbedding, specialTokens, idsPerSecond);
         }
     }
 }

@@ -21,6 +21,7 @@ public final class Tokens {
     private final View items = new View();
     private final View grid = new View();
     private final View spans = new View();
+    private final View positions = new View();
     private final View cuSeqlens = new View();
 
     Tokens(Result result, ResultBlock block) {
@@ -69,6 +70,18 @@ public final class Tokens {
     /** Start and end time of each token in microseconds [N, 2]; prefix, begin and end tokens carry their item's. */
     public LongBuffer spans() {
         return spans.longs(at(ResultBlock.SPAN), 2L * count());
+    }
+
+    /**
+     * Rotary positions (time, height, width) of each token [N, 3], for an engine that turns queries and keys by them: M-RoPE
+     * (Qwen2-VL) and, where items have times, TMRoPE (Qwen2.5-Omni) by the true times. Each sequence starts at 0. Text and
+     * finished tokens count on with all three. A picture without duration stands still in time; height and width follow its
+     * rows and columns. Sounds and pictures with a duration that follow each other share one clock, {@link
+     * SequenceConfig#idsPerSecond()} ids a second from the earliest of them; sound frames have three equal ids, spectrogram
+     * patches follow the frequency with height and the time with width. What comes next starts past the largest id so far.
+     */
+    public IntBuffer positions() {
+        return positions.ints(at(ResultBlock.POSITION), 3L * count());
     }
 
     /** Where each sequence begins, and the end of the last [S + 1]. */

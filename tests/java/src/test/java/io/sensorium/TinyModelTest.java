@@ -227,6 +227,15 @@ class TinyModelTest {
         assertEquals(3_000_000, tokens.endMicros(3));
         assertEquals(0, tokens.startMicros(8), "the time is that of one item only");
         assertTrue(tokens.startMicros(14) > tokens.startMicros(13), "frames follow each other in time");
+        int[] times = {0, 1, 2, 2, 2, 2, 4, 5, 6, 7, 8, 9};
+        int[] heights = {0, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9};
+        int[] widths = {0, 1, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9};
+        for (int i = 0; i < times.length; i++) {
+            assertEquals(times[i], tokens.positions().get(3 * i), "time id of token " + i);
+            assertEquals(heights[i], tokens.positions().get(3 * i + 1), "height id of token " + i);
+            assertEquals(widths[i], tokens.positions().get(3 * i + 2), "width id of token " + i);
+        }
+        assertEquals(0, tokens.positions().get(3 * 12), "each sequence starts at 0");
 
         Latents latents = result.latents();
         assertEquals(2, latents.sequences());

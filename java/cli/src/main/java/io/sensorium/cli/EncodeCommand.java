@@ -363,6 +363,7 @@ final class EncodeCommand implements Callable<Integer> {
         writer.add("item", tokens.items(), n);
         writer.add("grid", tokens.grid(), n, 2);
         writer.add("span_us", tokens.spans(), n, 2);
+        writer.add("position", tokens.positions(), n, 3);
         if (coded != null) {
             writer.metadata("codebook", coded.source());
             if (coded.config().stages() == 1) {

@@ -16,14 +16,15 @@ public final class ResultBlock {
             ITEM = 7,
             GRID = 8,
             SPAN = 9,
-            CU_SEQLENS = 10,
-            LATENTS = 11,
-            CU_LATENTS = 12,
-            D_EMBEDDING = 13,
-            EMBEDDING = 14,
-            IMAGE_NS = 15;
+            POSITION = 10,
+            CU_SEQLENS = 11,
+            LATENTS = 12,
+            CU_LATENTS = 13,
+            D_EMBEDDING = 14,
+            EMBEDDING = 15,
+            IMAGE_NS = 16;
 
-    private static final int FIELDS = 22;
+    private static final int FIELDS = 23;
 
     private final ByteBuffer bytes = Memory.allocate(FIELDS * Long.BYTES);
     private final long address = Memory.address(bytes);
@@ -34,6 +35,8 @@ public final class ResultBlock {
                 FIELDS,
                 "tokens",
                 TOKENS,
+                "position",
+                POSITION,
                 "latents",
                 LATENTS,
                 "cu_latents",

@@ -51,6 +51,7 @@ public final class Structs {
         c.d_model(config.dModel());
         c.modality_embedding(bool(config.modalityEmbedding()));
         c.special_tokens(bool(config.specialTokens()));
+        c.ids_per_second(config.idsPerSecond());
         return c;
     }
 

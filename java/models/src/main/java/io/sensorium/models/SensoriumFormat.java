@@ -56,6 +56,7 @@ final class SensoriumFormat {
                 .dModel(sequence.integer("d_model"))
                 .modalityEmbedding(sequence.bool("modality_embedding", false))
                 .specialTokens(sequence.bool("special_tokens", false))
+                .idsPerSecond(sequence.number("ids_per_second", 25))
                 .build();
         sequence.rejectUnknown();
         parts.image = root.has("image") ? image(root.object("image")) : null;
@@ -578,7 +579,8 @@ final class SensoriumFormat {
         root.putObject("sequence")
                 .put("d_model", parts.sequence.dModel())
                 .put("modality_embedding", parts.sequence.modalityEmbedding())
-                .put("special_tokens", parts.sequence.specialTokens());
+                .put("special_tokens", parts.sequence.specialTokens())
+                .put("ids_per_second", parts.sequence.idsPerSecond());
         if (parts.image != null) {
             ImageConfig c = parts.image;
             ObjectNode node = root.putObject("image")

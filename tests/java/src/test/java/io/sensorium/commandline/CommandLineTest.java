@@ -104,6 +104,8 @@ class CommandLineTest {
             double[] item = file.doubles("item");
             double[] grid = file.doubles("grid");
             double[] span = file.doubles("span_us");
+            double[] position = file.doubles("position");
+            assertEquals(3 * total, position.length);
             int at = 0;
             for (int i = 0; i < 4; i++) {
                 for (int t = 0; t < counts[i]; t++, at++) {
@@ -114,6 +116,9 @@ class CommandLineTest {
                     if (i == 1 && !special) {
                         assertEquals((t - 1) / 28, grid[2 * at]);
                         assertEquals((t - 1) % 28, grid[2 * at + 1]);
+                        assertEquals(9, position[3 * at]); // after 8 tokens of text and the picture's begin
+                        assertEquals(9 + (t - 1) / 28, position[3 * at + 1]);
+                        assertEquals(9 + (t - 1) % 28, position[3 * at + 2]);
                     }
                     if (i == 2) {
                         assertTrue(span[2 * at] <= span[2 * at + 1] && span[2 * at + 1] <= 7_110_000);
