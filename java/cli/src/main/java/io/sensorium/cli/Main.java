@@ -20,7 +20,13 @@ import picocli.CommandLine.ScopeType;
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         scope = ScopeType.INHERIT,
-        subcommands = {EncodeCommand.class, FeaturesCommand.class, InfoCommand.class, CheckCommand.class})
+        subcommands = {
+            EncodeCommand.class,
+            FeaturesCommand.class,
+            EmbedCommand.class,
+            InfoCommand.class,
+            CheckCommand.class
+        })
 public final class Main implements Runnable {
     /** Exit code of a check that failed. */
     public static final int FAILED = 1;

@@ -33,7 +33,12 @@ public final class ModelLoader {
      *     at once
      */
     public static ModelSpec open(Path directory) throws IOException {
-        ObjectNode config = Json.readObject(existing(directory, "config.json"));
+        return open(directory, existing(directory, "config.json"));
+    }
+
+    /** {@link #open} with another configuration than the directory's. */
+    static ModelSpec open(Path directory, Path configuration) throws IOException {
+        ObjectNode config = Json.readObject(configuration);
         Path preprocessor = directory.resolve("preprocessor_config.json");
         JsonNode preprocessing = Files.exists(preprocessor) ? Json.readObject(preprocessor) : config.objectNode();
         Weights file = weights(directory);
@@ -52,8 +57,13 @@ public final class ModelLoader {
      * @param queries [n, hidden_size]
      */
     public static ModelSpec openQFormer(Path directory, FloatBuffer queries) throws IOException {
-        ObjectNode config = Json.readObject(existing(directory, "config.json"));
-        Safetensors file = Safetensors.open(existing(directory, "model.safetensors"));
+        return openQFormer(directory, existing(directory, "config.json"), queries);
+    }
+
+    /** {@link #openQFormer} with another configuration than the directory's. */
+    static ModelSpec openQFormer(Path directory, Path configuration, FloatBuffer queries) throws IOException {
+        ObjectNode config = Json.readObject(configuration);
+        Weights file = weights(directory);
         try {
             int hidden = new ConfigNode("config.json", config).integer("hidden_size", 768);
             if (hidden < 1 || queries.remaining() == 0 || queries.remaining() % hidden != 0) {
