@@ -1,32 +1,51 @@
+#include "backend/cuda/tuning.h"
 #include "ops/linear/linear_cuda.h"
 #include "simt_support.h"
 
 namespace sns {
 namespace {
 
+void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool align) {
+  const int64_t ldx = align ? round_up(in, 4) : in + random.integer(0, 4), ldy = out + random.integer(0, 3);
+  auto x = normal(random, rows * ldx), weight = normal(random, out * in);
+  auto bias = normal(random, out), residual = normal(random, rows * ldy);
+  Guarded<float> y(rows * ldy);
+  LinearArgs args;
+  args.x = x.data(), args.rows = rows, args.ldx = ldx, args.y = y.data(), args.ldy = ldy;
+  args.activation = static_cast<Activation>(random.integer(0, 5));
+  if (random.coin()) args.residual = residual.data(), args.ld_residual = ldy;
+  if (random.coin()) args.residual_period = random.integer(1, rows);
+  const float* b = random.coin() ? bias.data() : nullptr;
+  PackedBlock block(linear_cuda_bytes(out, in));
+  const LinearCudaWeights w = pack_linear_cuda(weight.data(), b, out, in, block.data(), block.data());
+  const bool strict = random.coin();
+  ASSERT_EQ(0, linear_cuda(w, args, strict ? Precision::kStrict : Precision::kFast, nullptr));
+  Guarded<double> ref(rows * out);
+  linear_ref(weight.data(), b, out, in, args, ref.data());
+  EXPECT_LE(nmse(y.data(), ldy, ref.data(), rows, out), strict ? kLinearNmse : kLinearFastNmse)
+      << rows << "x" << in << "x" << out;
+  EXPECT_TRUE(y.intact());
+}
+
 TEST(SimtLinear, MatchesOracle) {
   under_every_schedule("linear", 8, [](Random& random) {
-    const int64_t rows = random.integer(1, 90), in = random.integer(1, 130), out = random.integer(1, 100);
-    const int64_t ldx = in + random.integer(0, 4), ldy = out + random.integer(0, 3);
-    auto x = normal(random, rows * ldx), weight = normal(random, out * in);
-    auto bias = normal(random, out), residual = normal(random, rows * ldy);
-    Guarded<float> y(rows * ldy);
-    LinearArgs args;
-    args.x = x.data(), args.rows = rows, args.ldx = ldx, args.y = y.data(), args.ldy = ldy;
-    args.activation = static_cast<Activation>(random.integer(0, 5));
-    if (random.coin()) args.residual = residual.data(), args.ld_residual = ldy;
-    if (random.coin()) args.residual_period = random.integer(1, rows);
-    const float* b = random.coin() ? bias.data() : nullptr;
-    PackedBlock block(linear_cuda_bytes(out, in));
-    const LinearCudaWeights w = pack_linear_cuda(weight.data(), b, out, in, block.data(), block.data());
-    const bool strict = random.coin();
-    ASSERT_EQ(0, linear_cuda(w, args, strict ? Precision::kStrict : Precision::kFast, nullptr));
-    Guarded<double> ref(rows * out);
-    linear_ref(weight.data(), b, out, in, args, ref.data());
-    EXPECT_LE(nmse(y.data(), ldy, ref.data(), rows, out), strict ? kLinearNmse : kLinearFastNmse)
-        << rows << "x" << in << "x" << out;
-    EXPECT_TRUE(y.intact());
+    expect_linear(random, random.integer(1, 90), random.integer(1, 130), random.integer(1, 100),
+                  random.coin());
   });
+}
+
+TEST(SimtLinear, EveryTileShapeMatchesOracle) {
+  under_every_schedule("linear, small tiles", 1, [](Random& random) {
+    expect_linear(random, 64 * random.integer(3, 4) - 1, 70, 64 * 11 - 3, true);
+  });
+  ASSERT_EQ(2, gpu::gemm_shape(128 * 33, 64 * 4));
+  Random random(1);
+  for (const auto& schedule : simt::schedules(1)) {
+    if (!schedule.run_ahead) continue;
+    simt::set_schedule(schedule);
+    expect_linear(random, 128 * 44 - 5, 97, 64 * 3 - 1, true);
+  }
+  simt::set_schedule({});
 }
 
 }  // namespace

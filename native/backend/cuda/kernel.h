@@ -27,6 +27,8 @@
   extern __shared__ __align__(128) unsigned char sns_dynamic_[]; \
   T* name = reinterpret_cast<T*>(sns_dynamic_)
 
+#define SNS_UNROLL _Pragma("unroll")
+
 namespace sns::gpu {
 
 using Stream = cudaStream_t;
@@ -84,10 +86,16 @@ __device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) {
                : "r"(shared_address(row)));
 }
 
+/// Two floats rounded to nearest even as packed bfloat16, `low` in the lower half.
+__device__ inline uint32_t pack_bf16(float low, float high) {
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
 /// c[16×8] += a[16×16]·b[16×8], bfloat16 in, fp32 out; fragments as PTX mma.m16n8k16 lays them out.
 __device__ inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
       "{%0,%1,%2,%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/bfloat16.h"
 #include "simt/simt.h"
 
 #define __global__
@@ -13,6 +14,8 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+
+#define SNS_UNROLL
 
 #define threadIdx (::simt::here().thread_idx)
 #define blockIdx (::simt::here().block_idx)
@@ -183,27 +186,45 @@ inline void ldmatrix(uint32_t (&r)[4], const void* row, bool transposed) {
 inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) { ldmatrix(r, row, false); }
 inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) { ldmatrix(r, row, true); }
 
-inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  const uint32_t mine[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
-  const uint32_t* table = ::simt::exchange(::simt::Collective::kMma, mine, 6);
-  const auto element = [&](int lane, int word, int half) {
-    const uint32_t bits = (half ? table[lane * 6 + word] >> 16 : table[lane * 6 + word] & 0xFFFFu) << 16;
-    float f;
-    std::memcpy(&f, &bits, 4);
-    return f;
+inline uint32_t pack_bf16(float low, float high) {
+  return to_bf16(low) | static_cast<uint32_t>(to_bf16(high)) << 16;
+}
+
+/// The table holds four words of A, two of B and four of C a lane; C becomes the result.
+inline void mma_bf16_table(uint32_t* table) {
+  constexpr int kWords = 10;
+  float a[16][16], b[16][8], c[16][8];
+  const auto part = [&](int lane, int word, int half) {
+    const uint32_t bits = table[lane * kWords + word];
+    return from_bf16(static_cast<uint16_t>(half ? bits >> 16 : bits));
   };
-  const int lane = ::simt::lane(), group = lane / 4, pair = lane % 4;
-  for (int i = 0; i < 4; ++i) {
-    const int row_half = i / 2;             // row = group + 8·row_half
-    const int column = 2 * pair + (i & 1);  // of the 16×8 result
-    float sum = c[i];
-    for (int k = 0; k < 16; ++k) {
-      const int holder = k % 8 / 2, half = k & 1, upper = k / 8;
-      sum += element(4 * group + holder, row_half + 2 * upper, half) *
-             element(4 * column + holder, 4 + upper, half);
+  for (int lane = 0; lane < 32; ++lane) {
+    const int group = lane / 4, pair = lane % 4;
+    for (int e = 0; e < 2; ++e) {
+      for (int i = 0; i < 4; ++i) a[group + i % 2 * 8][2 * pair + e + i / 2 * 8] = part(lane, i, e);
+      for (int i = 0; i < 2; ++i) b[2 * pair + e + 8 * i][group] = part(lane, 4 + i, e);
+      for (int i = 0; i < 2; ++i) {
+        std::memcpy(&c[group + 8 * i][2 * pair + e], table + lane * kWords + 6 + 2 * i + e, 4);
+      }
     }
-    c[i] = sum;
   }
+  for (int r = 0; r < 16; ++r) {
+    for (int k = 0; k < 16; ++k) {
+      for (int n = 0; n < 8; ++n) c[r][n] += a[r][k] * b[k][n];
+    }
+  }
+  for (int lane = 0; lane < 32; ++lane) {
+    for (int i = 0; i < 4; ++i) {
+      std::memcpy(table + lane * kWords + 6 + i, &c[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2], 4);
+    }
+  }
+}
+
+inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  uint32_t mine[10] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  std::memcpy(mine + 6, c, sizeof(c));
+  const uint32_t* table = ::simt::exchange(::simt::Collective::kMma, mine, 10, mma_bf16_table);
+  std::memcpy(c, table + ::simt::lane() * 10 + 6, sizeof(c));
 }
 
 }  // namespace sns::gpu

@@ -273,7 +273,7 @@ void* static_shared(const void* site, size_t bytes) {
   return array->data();
 }
 
-const uint32_t* exchange(Collective kind, const uint32_t* values, int words) {
+const uint32_t* exchange(Collective kind, const uint32_t* values, int words, void (*finish)(uint32_t*)) {
   Thread& self = *running;
   Warp& warp = block_now->warps[static_cast<size_t>(self.warp)];
   if (warp.threads != kWarp)
@@ -287,7 +287,10 @@ const uint32_t* exchange(Collective kind, const uint32_t* values, int words) {
   uint32_t* table = warp.table[warp.turn & 1];
   if (words > 0)
     std::memcpy(table + self.lane * words, values, sizeof(uint32_t) * static_cast<size_t>(words));
-  if (warp.barrier.arrived + 1 == kWarp) ++warp.turn;
+  if (warp.barrier.arrived + 1 == kWarp) {
+    if (finish) finish(table);
+    ++warp.turn;
+  }
   arrive(warp.barrier, kWarp);
   return table;
 }

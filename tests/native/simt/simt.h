@@ -66,7 +66,9 @@ void* static_shared(const void* site, size_t bytes);
 enum class Collective : int { kSyncWarp, kShuffle, kVote, kLdmatrix, kMma };
 /// Every lane of the warp brings `words` 32-bit words; returns the warp's table, lane-major [32][words],
 /// valid until the lane's next collective. All 32 lanes must bring the same kind and size.
-const uint32_t* exchange(Collective kind, const uint32_t* values, int words);
+/// `finish`, if any, turns the complete table into what the lanes shall see, once for the whole warp.
+const uint32_t* exchange(Collective kind, const uint32_t* values, int words,
+                         void (*finish)(uint32_t* table) = nullptr);
 
 void sync_threads();
 /// bar.sync id, count: named barrier of `count` threads (a multiple of 32); id 0 is __syncthreads'.

@@ -1,0 +1,35 @@
+#pragma once
+
+// Sizes of tiles and when to use them: what is worth changing after measuring on a new GPU. Nothing here
+// changes a result beyond the order of sums.
+
+#include <cstdint>
+
+namespace sns::gpu {
+
+/// A block of kWarpsM × kWarpsN warps makes a kM × kN tile of the product; kStages tiles of kK are in flight.
+template <int M, int N, int kWarpsM_, int kWarpsN_, int Stages>
+struct GemmShape {
+  static constexpr int kM = M, kN = N, kK = 32, kStages = Stages;
+  static constexpr int kWarpsM = kWarpsM_, kWarpsN = kWarpsN_;
+  static constexpr int kThreads = 32 * kWarpsM * kWarpsN;
+  static constexpr int kWarpM = M / kWarpsM, kWarpN = N / kWarpsN;
+  static_assert(kWarpM % 16 == 0 && kWarpN % 16 == 0, "a warp makes whole mma tiles");
+};
+
+using GemmLarge = GemmShape<128, 64, 2, 2, 3>;  ///< 92 KiB of shared memory in STRICT: every sm_8x takes it
+using GemmSmall = GemmShape<64, 64, 2, 2, 3>;
+using GemmNarrow = GemmShape<32, 32, 2, 2, 4>;  ///< few rows: more blocks, deeper pipeline
+
+/// Large tiles pay when they alone fill the device, narrow ones when small tiles would leave most of it idle.
+constexpr int64_t kGemmLargeTiles = 132;
+constexpr int64_t kGemmSmallTiles = 32;
+
+/// 0 = GemmNarrow, 1 = GemmSmall, 2 = GemmLarge.
+inline int gemm_shape(int64_t m, int64_t n) {
+  const auto tiles = [&](int64_t tm, int64_t tn) { return ((m + tm - 1) / tm) * ((n + tn - 1) / tn); };
+  if (tiles(GemmLarge::kM, GemmLarge::kN) >= kGemmLargeTiles) return 2;
+  return tiles(GemmSmall::kM, GemmSmall::kN) >= kGemmSmallTiles ? 1 : 0;
+}
+
+}  // namespace sns::gpu
