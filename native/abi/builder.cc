@@ -62,7 +62,7 @@ int32_t set_part(sns_builder builder, const C* config, const char* part, std::op
   });
 }
 
-/// A compressor: as set_part, but beside no other.
+/// A compressor: as set_part, but beside no other, save that merging can come before one that attends.
 template <class C, class O>
 int32_t set_compressor(sns_builder builder, const C* config, const char* part,
                        std::optional<O> ModelParts::*slot) {
@@ -70,7 +70,7 @@ int32_t set_compressor(sns_builder builder, const C* config, const char* part,
     not_null(builder, "builder");
     const ModelParts& p = builder->parts;
     const int set = int{p.perceiver.has_value()} + int{p.resampler.has_value()} + int{p.qformer.has_value()} +
-                    int{p.pool.has_value()} + int{p.merge.has_value()};
+                    int{p.pool.has_value()};
     if (set > 0 && !(p.*slot)) invalid(part, "the model has another compressor already");
   });
   return code == SNS_OK ? set_part(builder, config, part, slot) : code;
@@ -142,7 +142,7 @@ int32_t sns_builder_pool(sns_builder builder, const sns_pool_config* config) {
 }
 
 int32_t sns_builder_merge(sns_builder builder, const sns_merge_config* config) {
-  return sns::set_compressor(builder, config, "merge", &sns::ModelParts::merge);
+  return sns::set_part(builder, config, "merge", &sns::ModelParts::merge);
 }
 
 int32_t sns_builder_head(sns_builder builder, const sns_head_config* config) {

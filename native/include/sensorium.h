@@ -333,6 +333,8 @@ typedef struct sns_pool_config {
 
 /* Token merging (ToMe): rounds of bipartite soft matching by cosine of the tokens, sizes carried along, until a sequence
  * has at most num_latents tokens. protect_first: its first token is never merged (num_latents is then at least 2).
+ * Alone it is the compressor. Beside a compressor that attends (not the mean and prefix pools: the model is then refused)
+ * it comes first, and that compressor reads what is left, log(size) added to the scores of each merged token.
  * No tensors. */
 typedef struct sns_merge_config {
   int64_t struct_size;
@@ -366,8 +368,8 @@ SNS_API int32_t sns_builder_audio(sns_builder builder, const sns_audio_config* c
 SNS_API int32_t sns_builder_text(sns_builder builder, const sns_text_config* config);
 /* modality: SNS_MODALITY_*, which must have a tokenizer when the model is made. */
 SNS_API int32_t sns_builder_encoder(sns_builder builder, int32_t modality, const sns_encoder_config* config);
-/* Compressors: a model has at most one; setting a second kind is SNS_ERROR_INVALID_ARGUMENT. A decoder needs a Perceiver,
- * which must be set first. */
+/* Compressors: a model has at most one (and a merge before it); setting a second kind is SNS_ERROR_INVALID_ARGUMENT. A
+ * decoder needs a Perceiver, which must be set first. */
 SNS_API int32_t sns_builder_perceiver(sns_builder builder, const sns_perceiver_config* config);
 SNS_API int32_t sns_builder_perceiver_decoder(sns_builder builder, const sns_perceiver_decoder_config* config);
 SNS_API int32_t sns_builder_latent_resampler(sns_builder builder, const sns_latent_resampler_config* config);

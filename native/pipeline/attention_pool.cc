@@ -70,7 +70,7 @@ const float* AttentionPool::run(const CompressorInput& in, const CompressorMemor
   Carver carver(memory.workspace);
   const Buffers b = lay_out(carver, memory.limits);
   const int64_t rows = in.latents_count();
-  attention_.run(in.tokens, in.cu_tokens, in.cu_latents, in.sequences, b.attention, b.attended,
+  attention_.run({in.tokens, in.cu_tokens, in.sizes}, in.cu_latents, in.sequences, b.attention, b.attended,
                  memory.scratch, parallel);
   linear(out_, b.attended, d_, rows, b.y, d_, nullptr, memory.scratch, parallel);
   norm_.run(b.y, rows, b.normed, parallel);
@@ -89,8 +89,8 @@ void AttentionPool::attention(const CompressorInput& in, const CompressorMemory&
                               float* out, Parallel& parallel) const {
   Carver carver(memory.workspace);
   const Buffers b = lay_out(carver, memory.limits);
-  attention_.weights(in.tokens, in.cu_tokens, in.cu_latents, in.sequences, b.attention, sequence, out,
-                     parallel);
+  attention_.weights({in.tokens, in.cu_tokens, in.sizes}, in.cu_latents, in.sequences, b.attention, sequence,
+                     out, parallel);
 }
 
 }  // namespace sns

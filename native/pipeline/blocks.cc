@@ -105,6 +105,7 @@ void attention_weights(const AttentionArgs& a, int64_t s, int64_t shown, float* 
       }
       for (int64_t j = 0; j < keys; ++j) {
         score[j] = std::exp(score[j] - top);
+        if (a.key_weight) score[j] *= static_cast<double>(a.key_weight[first + j]);
         total += score[j];
       }
       for (int64_t j = 0; j < keys; ++j) sum[j] += score[j] / total;

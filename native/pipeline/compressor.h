@@ -14,6 +14,8 @@ struct CompressorInput {
   const int64_t* cu_tokens = nullptr;   ///< [sequences + 1]
   const int64_t* cu_latents = nullptr;  ///< [sequences + 1], differences as Compressor::latents said
   int64_t sequences = 0;
+  /// [cu_tokens[sequences]] how many tokens each stands for, as token merging leaves them; null = 1 each.
+  const float* sizes = nullptr;
 
   int64_t tokens_count() const { return cu_tokens[sequences]; }
   int64_t latents_count() const { return cu_latents[sequences]; }

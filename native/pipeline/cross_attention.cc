@@ -60,50 +60,50 @@ LearnedCrossAttention::Buffers LearnedCrossAttention::lay_out(Carver& carver, in
   return b;
 }
 
-AttentionArgs LearnedCrossAttention::args(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_q,
-                                          int64_t sequences, const Buffers& b, float* y) const {
-  if (!absorbed_) {
-    return attention_args(AttentionShape::of_channels(heads_, qk_, v_), b.q.rows, qk_, b.kv, qk_ + v_, y,
-                          sequences, cu_q, cu_inputs);
+AttentionArgs LearnedCrossAttention::args(const Inputs& inputs, const int64_t* cu_q, int64_t sequences,
+                                          const Buffers& b, float* y) const {
+  AttentionArgs a;
+  if (absorbed_) {
+    a = attention_args({heads_, 1, in_, in_}, b.q.rows, heads_ * in_, inputs.rows, in_, b.wide, sequences,
+                       cu_q, inputs.cu);
+    a.v = inputs.rows;
+    a.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(qk_ / heads_)));
+  } else {
+    a = attention_args(AttentionShape::of_channels(heads_, qk_, v_), b.q.rows, qk_, b.kv, qk_ + v_, y,
+                       sequences, cu_q, inputs.cu);
   }
-  AttentionArgs a = attention_args({heads_, 1, in_, in_}, b.q.rows, heads_ * in_, inputs, in_, b.wide,
-                                   sequences, cu_q, cu_inputs);
-  a.v = inputs;
-  a.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(qk_ / heads_)));
+  a.key_weight = inputs.sizes;
   return a;
 }
 
 size_t LearnedCrossAttention::scratch(int64_t max_inputs, int64_t max_sequences, int threads) const {
-  const size_t attention =
-      attention_scratch(args(nullptr, nullptr, nullptr, max_sequences, Buffers(), nullptr), threads);
+  const size_t attention = attention_scratch(args({}, nullptr, max_sequences, {}, nullptr), threads);
   if (!absorbed_) return std::max(attention, linear_scratch(kv_, max_inputs, threads));
   return std::max(attention, linear_scratch(v_heads_[0], max_sequences * queries_, threads));
 }
 
-void LearnedCrossAttention::run(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_q,
-                                int64_t sequences, const Buffers& b, float* y, void* scratch,
-                                Parallel& parallel) const {
+void LearnedCrossAttention::run(const Inputs& inputs, const int64_t* cu_q, int64_t sequences,
+                                const Buffers& b, float* y, void* scratch, Parallel& parallel) const {
   b.q.fill(q_.data(), q_.size() / queries_, cu_q, sequences);
   if (!absorbed_) {
-    linear(kv_, inputs, in_, cu_inputs[sequences], b.kv, qk_ + v_, nullptr, scratch, parallel);
-    attention_cpu(args(inputs, cu_inputs, cu_q, sequences, b, y), scratch, parallel);
+    linear(kv_, inputs.rows, in_, inputs.cu[sequences], b.kv, qk_ + v_, nullptr, scratch, parallel);
+    attention_cpu(args(inputs, cu_q, sequences, b, y), scratch, parallel);
     return;
   }
-  attention_cpu(args(inputs, cu_inputs, cu_q, sequences, b, nullptr), scratch, parallel);
+  attention_cpu(args(inputs, cu_q, sequences, b, nullptr), scratch, parallel);
   for (int64_t h = 0; h < heads_; ++h) {
     linear(v_heads_[static_cast<size_t>(h)], b.wide + h * in_, heads_ * in_, cu_q[sequences],
            y + h * (v_ / heads_), v_, nullptr, scratch, parallel);
   }
   for (int64_t s = 0; s < sequences; ++s) {  // the values' bias belongs to no one there
-    if (cu_inputs[s] == cu_inputs[s + 1]) std::fill(y + cu_q[s] * v_, y + cu_q[s + 1] * v_, 0.0f);
+    if (inputs.cu[s] == inputs.cu[s + 1]) std::fill(y + cu_q[s] * v_, y + cu_q[s + 1] * v_, 0.0f);
   }
 }
 
-void LearnedCrossAttention::weights(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_q,
-                                    int64_t sequences, const Buffers& b, int64_t s, float* out,
-                                    Parallel& parallel) const {
-  attention_weights(args(inputs, cu_inputs, cu_q, sequences, b, nullptr), s, cu_inputs[s + 1] - cu_inputs[s],
-                    out, parallel);
+void LearnedCrossAttention::weights(const Inputs& inputs, const int64_t* cu_q, int64_t sequences,
+                                    const Buffers& b, int64_t s, float* out, Parallel& parallel) const {
+  attention_weights(args(inputs, cu_q, sequences, b, nullptr), s, inputs.cu[s + 1] - inputs.cu[s], out,
+                    parallel);
 }
 
 }  // namespace sns

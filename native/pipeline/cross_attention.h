@@ -33,16 +33,22 @@ class LearnedCrossAttention {
   Buffers lay_out(Carver& carver, int64_t max_inputs, int64_t max_sequences) const;
   void prepare(const Buffers& buffers) const { buffers.q.reset(); }
   size_t scratch(int64_t max_inputs, int64_t max_sequences, int threads) const;
-  /// inputs [cu_inputs[sequences], in] → y [cu_q[sequences], v]. A sequence without inputs gives zeros.
-  void run(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_q, int64_t sequences,
-           const Buffers& buffers, float* y, void* scratch, Parallel& parallel) const;
+  /// What the queries of a request read.
+  struct Inputs {
+    const float* rows = nullptr;   ///< [cu[sequences], in]
+    const int64_t* cu = nullptr;   ///< [sequences + 1]
+    const float* sizes = nullptr;  ///< AttentionArgs::key_weight
+  };
+  /// y [cu_q[sequences], v]. A sequence without inputs gives zeros.
+  void run(const Inputs& inputs, const int64_t* cu_q, int64_t sequences, const Buffers& buffers, float* y,
+           void* scratch, Parallel& parallel) const;
   /// Of one sequence: out [its queries, its inputs]. `inputs` as in the last run.
-  void weights(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_q, int64_t sequences,
-               const Buffers& buffers, int64_t sequence, float* out, Parallel& parallel) const;
+  void weights(const Inputs& inputs, const int64_t* cu_q, int64_t sequences, const Buffers& buffers,
+               int64_t sequence, float* out, Parallel& parallel) const;
 
  private:
-  AttentionArgs args(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_q, int64_t sequences,
-                     const Buffers& buffers, float* y) const;
+  AttentionArgs args(const Inputs& inputs, const int64_t* cu_q, int64_t sequences, const Buffers& buffers,
+                     float* y) const;
 
   int64_t queries_ = 0, in_ = 0, heads_ = 1, qk_ = 0, v_ = 0;
   bool absorbed_ = false;

@@ -75,6 +75,7 @@ LatentResampler::Buffers LatentResampler::lay_out(Carver& carver, const Compress
   b.context = carver.take<float>(checked_mul(keys, d_, "max_tokens"));
   b.kv = carver.take<float>(checked_mul(keys, shape_.k_width() + shape_.v_width(), "max_tokens"));
   b.cu_context = carver.take<int64_t>(limits.max_sequences + 1);
+  b.sizes = carver.take<float>(keys);
   return b;
 }
 
@@ -99,8 +100,10 @@ size_t LatentResampler::scratch(const CompressorLimits& limits) const {
 }
 
 AttentionArgs LatentResampler::args(const CompressorInput& in, const Buffers& b) const {
-  return attention_args(shape_, b.q, shape_.q_width(), b.kv, shape_.k_width() + shape_.v_width(), b.attended,
-                        in.sequences, in.cu_latents, b.cu_context);
+  AttentionArgs a = attention_args(shape_, b.q, shape_.q_width(), b.kv, shape_.k_width() + shape_.v_width(),
+                                   b.attended, in.sequences, in.cu_latents, b.cu_context);
+  if (in.sizes) a.key_weight = b.sizes;
+  return a;
 }
 
 const float* LatentResampler::run(const CompressorInput& in, const CompressorMemory& memory,
@@ -112,6 +115,10 @@ const float* LatentResampler::run(const CompressorInput& in, const CompressorMem
   for (int64_t s = 0; s < in.sequences; ++s) {
     const int64_t first = in.cu_latents[s], count = in.cu_latents[s + 1] - first;
     std::memcpy(b.latents + first * d_, latents_.data(), static_cast<size_t>(count * d_) * sizeof(float));
+    if (!in.sizes) continue;
+    float* size =
+        std::copy(in.sizes + in.cu_tokens[s], in.sizes + in.cu_tokens[s + 1], b.sizes + b.cu_context[s]);
+    std::fill_n(size, count, 1.0f);
   }
   for (const Layer& layer : layers_) {
     layer.norm_latents.run(b.latents, rows, b.normed, parallel);

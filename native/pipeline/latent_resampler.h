@@ -55,6 +55,7 @@ class LatentResampler final : public Compressor {
     float* context = nullptr;   ///< [max_tokens + max_latents, d]: normed [context; latents] of each sequence
     float* kv = nullptr;        ///< [max_tokens + max_latents, k_width + v_width]
     int64_t* cu_context = nullptr;  ///< [max_sequences + 1]
+    float* sizes = nullptr;         ///< of the context's rows; only where the tokens have sizes
   };
   Buffers lay_out(Carver& carver, const CompressorLimits& limits) const;
   AttentionArgs args(const CompressorInput& in, const Buffers& buffers) const;

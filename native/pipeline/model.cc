@@ -6,6 +6,7 @@
 #include "pipeline/fold.h"
 #include "pipeline/latent_resampler.h"
 #include "pipeline/mean_pool.h"
+#include "pipeline/merge_first.h"
 #include "pipeline/perceiver.h"
 #include "pipeline/qformer.h"
 #include "pipeline/token_merger.h"
@@ -14,11 +15,16 @@ namespace sns {
 namespace {
 
 /// The compressor's tensors are looked up at once; what is returned packs them.
-std::function<std::unique_ptr<const Compressor>()> take_compressor(const ModelParts& parts, int64_t d,
-                                                                   WeightReader& reader, Parallel& parallel) {
+using MakeCompressor = std::function<std::unique_ptr<const Compressor>()>;
+MakeCompressor take_compressor(const ModelParts& parts, int64_t d, WeightReader& reader, Parallel& parallel) {
   const int set = int{parts.perceiver.has_value()} + int{parts.resampler.has_value()} +
-                  int{parts.qformer.has_value()} + int{parts.pool.has_value()} + int{parts.merge.has_value()};
+                  int{parts.qformer.has_value()} + int{parts.pool.has_value()};
   if (set > 1) throw Error(Code::kInvalidArgument, "compressor", "compressor: a model has only one");
+  if (parts.merge && parts.pool && parts.pool->kind != PoolKind::kAttention) {
+    throw Error(
+        Code::kInvalidArgument, "merge",
+        "merge: means of merged tokens would forget their sizes; only a compressor that attends can follow");
+  }
   if (parts.perceiver_decoder && !parts.perceiver) {
     throw Error(Code::kInvalidArgument, "perceiver_decoder",
                 "perceiver_decoder: there is no Perceiver to read from");
@@ -53,11 +59,15 @@ std::function<std::unique_ptr<const Compressor>()> take_compressor(const ModelPa
     return
         [&c, d, norm = take_mean_pool(c, d, reader)] { return std::make_unique<const MeanPool>(c, d, norm); };
   }
-  if (parts.merge) {
-    const MergeConfig& c = *parts.merge;
-    return [&c, d] { return std::make_unique<const TokenMerger>(c, d); };
-  }
   return [] { return nullptr; };
+}
+
+/// Merging stands alone, or before a compressor that attends.
+std::unique_ptr<const Compressor> with_merge(const ModelParts& parts, int64_t d,
+                                             std::unique_ptr<const Compressor> then) {
+  if (!parts.merge) return then;
+  if (!then) return std::make_unique<const TokenMerger>(*parts.merge, d);
+  return std::make_unique<const MergeFirst>(*parts.merge, d, std::move(then));
 }
 
 }  // namespace
@@ -115,7 +125,7 @@ Model::Model(std::shared_ptr<Engine> engine, const ModelParts& parts) : engine_(
   if (parts.image) image_.emplace(*parts.image, d_model_, image, folded_in(Modality::kImage));
   if (parts.audio) audio_.emplace(*parts.audio, d_model_, audio, folded_in(Modality::kAudio));
   if (parts.text) text_.emplace(*parts.text, d_model_, text, folded_in(Modality::kText));
-  compressor_ = make_compressor();
+  compressor_ = with_merge(parts, d_model_, make_compressor());
   if (parts.head) head_.emplace(*parts.head, row_width(), head);
 }
 

@@ -20,7 +20,8 @@ struct ModelParts {
   std::optional<AudioConfig> audio;
   std::optional<TextConfig> text;
   std::optional<EncoderConfig> encoders[kModalities];
-  /// At most one compressor: a Perceiver (with a decoder or without), or one of the others.
+  /// At most one compressor: a Perceiver (with a decoder or without), or one of the others. A merge can also
+  /// stand before one that attends.
   std::optional<PerceiverConfig> perceiver;
   std::optional<PerceiverDecoderConfig> perceiver_decoder;
   std::optional<LatentResamplerConfig> resampler;

@@ -135,20 +135,22 @@ size_t PerceiverCross::scratch(int64_t max_inputs, int64_t max_sequences, int th
                    linear_scratch(out_, rows, threads), mlp_scratch(up_, down_, rows, threads)});
 }
 
-void PerceiverCross::run(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_rows,
-                         int64_t sequences, const Buffers& b, void* scratch, Parallel& parallel) const {
+void PerceiverCross::run(const Inputs& inputs, const int64_t* cu_rows, int64_t sequences, const Buffers& b,
+                         void* scratch, Parallel& parallel) const {
   const int64_t rows = cu_rows[sequences];
-  norm_inputs_.run(inputs, cu_inputs[sequences], b.normed_inputs, parallel);
-  attention_.run(b.normed_inputs, cu_inputs, cu_rows, sequences, b.attention, b.attended, scratch, parallel);
+  norm_inputs_.run(inputs.rows, inputs.cu[sequences], b.normed_inputs, parallel);
+  attention_.run({b.normed_inputs, inputs.cu, inputs.sizes}, cu_rows, sequences, b.attention, b.attended,
+                 scratch, parallel);
   if (shape_.query_residual) b.start.fill(start_.data(), shape_.dim, cu_rows, sequences);
   linear(out_, b.attended, shape_.v, rows, b.y, shape_.dim, shape_.query_residual ? b.start.rows : nullptr,
          scratch, parallel);
   add_mlp(norm_mlp_, up_, down_, shape_.activation, rows, b.y, b.normed, scratch, parallel);
 }
 
-void PerceiverCross::weights(const int64_t* cu_inputs, const int64_t* cu_rows, int64_t sequences,
+void PerceiverCross::weights(const Inputs& inputs, const int64_t* cu_rows, int64_t sequences,
                              const Buffers& b, int64_t sequence, float* out, Parallel& parallel) const {
-  attention_.weights(b.normed_inputs, cu_inputs, cu_rows, sequences, b.attention, sequence, out, parallel);
+  attention_.weights({b.normed_inputs, inputs.cu, inputs.sizes}, cu_rows, sequences, b.attention, sequence,
+                     out, parallel);
 }
 
 Perceiver::Perceiver(const PerceiverConfig& c, const PerceiverDecoderConfig* decoder, int64_t d_model,
@@ -230,7 +232,7 @@ const float* Perceiver::run(const CompressorInput& in, const CompressorMemory& m
   const PerceiverConfig& c = config_;
   const int64_t* cu = decoder_ ? b.cu_latents : in.cu_latents;
   const int64_t rows = cu[in.sequences], d = c.d_latents, ld = 2 * c.self_qk + c.self_v;
-  cross_.run(in.tokens, in.cu_tokens, cu, in.sequences, b.cross, memory.scratch, parallel);
+  cross_.run({in.tokens, in.cu_tokens, in.sizes}, cu, in.sequences, b.cross, memory.scratch, parallel);
 
   const AttentionShape shape = AttentionShape::of_channels(c.self_heads, c.self_qk, c.self_v);
   for (int64_t block = 0; block < c.blocks; ++block) {
@@ -244,7 +246,9 @@ const float* Perceiver::run(const CompressorInput& in, const CompressorMemory& m
               memory.scratch, parallel);
     }
   }
-  if (decoder_) decoder_->run(latents, cu, in.cu_latents, in.sequences, b.decoder, memory.scratch, parallel);
+  if (decoder_) {
+    decoder_->run({latents, cu}, in.cu_latents, in.sequences, b.decoder, memory.scratch, parallel);
+  }
   return result;
 }
 
@@ -252,16 +256,18 @@ void Perceiver::attention(const CompressorInput& in, const CompressorMemory& mem
                           Parallel& parallel) const {
   Carver carver(memory.workspace);
   const Buffers b = lay_out(carver, memory.limits);
+  const PerceiverCross::Inputs inputs = {in.tokens, in.cu_tokens, in.sizes};
   if (!decoder_) {
-    cross_.weights(in.cu_tokens, in.cu_latents, in.sequences, b.cross, s, out, parallel);
+    cross_.weights(inputs, in.cu_latents, in.sequences, b.cross, s, out, parallel);
     return;
   }
   const int64_t tokens = in.cu_tokens[s + 1] - in.cu_tokens[s], latents = config_.num_latents;
   const int64_t queries = in.cu_latents[s + 1] - in.cu_latents[s];
   AlignedArray<float> encode(checked_mul(latents, tokens, "attention"));
   AlignedArray<float> decode(checked_mul(queries, latents, "attention"));
-  cross_.weights(in.cu_tokens, b.cu_latents, in.sequences, b.cross, s, encode.data(), parallel);
-  decoder_->weights(b.cu_latents, in.cu_latents, in.sequences, b.decoder, s, decode.data(), parallel);
+  cross_.weights(inputs, b.cu_latents, in.sequences, b.cross, s, encode.data(), parallel);
+  decoder_->weights({b.cross.y, b.cu_latents}, in.cu_latents, in.sequences, b.decoder, s, decode.data(),
+                    parallel);
   for (int64_t q = 0; q < queries; ++q) {
     for (int64_t t = 0; t < tokens; ++t) {
       double sum = 0;

@@ -50,11 +50,12 @@ class PerceiverCross {
   Buffers lay_out(Carver& carver, int64_t max_inputs, int64_t max_sequences) const;
   void prepare(const Buffers& buffers) const;
   size_t scratch(int64_t max_inputs, int64_t max_sequences, int threads) const;
-  /// inputs [cu_inputs[sequences], in] → buffers.y [cu_rows[sequences], dim].
-  void run(const float* inputs, const int64_t* cu_inputs, const int64_t* cu_rows, int64_t sequences,
-           const Buffers& buffers, void* scratch, Parallel& parallel) const;
-  /// out [rows of the sequence, its inputs], of the last run.
-  void weights(const int64_t* cu_inputs, const int64_t* cu_rows, int64_t sequences, const Buffers& buffers,
+  using Inputs = LearnedCrossAttention::Inputs;
+  /// inputs → buffers.y [cu_rows[sequences], dim].
+  void run(const Inputs& inputs, const int64_t* cu_rows, int64_t sequences, const Buffers& buffers,
+           void* scratch, Parallel& parallel) const;
+  /// out [rows of the sequence, its inputs], of the last run, which had these inputs.
+  void weights(const Inputs& inputs, const int64_t* cu_rows, int64_t sequences, const Buffers& buffers,
                int64_t sequence, float* out, Parallel& parallel) const;
 
  private:

@@ -96,7 +96,10 @@ size_t QFormer::scratch(const CompressorLimits& limits) const {
 
 AttentionArgs QFormer::cross(const CompressorInput& in, const Buffers& b) const {
   const int64_t d = config_.d_latents;
-  return attention_args(shape_, b.q, d, b.kv, 2 * d, b.attended, in.sequences, in.cu_latents, in.cu_tokens);
+  AttentionArgs a =
+      attention_args(shape_, b.q, d, b.kv, 2 * d, b.attended, in.sequences, in.cu_latents, in.cu_tokens);
+  a.key_weight = in.sizes;
+  return a;
 }
 
 const float* QFormer::run(const CompressorInput& in, const CompressorMemory& memory,

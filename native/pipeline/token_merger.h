@@ -22,6 +22,15 @@ class TokenMerger final : public Compressor {
   void prepare(const CompressorMemory&) const override {}
   const float* run(const CompressorInput& in, const CompressorMemory& memory,
                    Parallel& parallel) const override;
+  /// Most rows that a request is merged to.
+  int64_t max_rows(const CompressorLimits& limits) const;
+  /// What the last run left.
+  struct Merged {
+    const float* y = nullptr;         ///< [cu_latents[sequences], d]
+    const float* size = nullptr;      ///< [cu_latents[sequences]] tokens in each
+    const int32_t* latent = nullptr;  ///< [cu_tokens[sequences]] of its sequence, that each token is in
+  };
+  Merged merged(const CompressorMemory& memory) const;
   /// Each token went to one latent: 1/size there, 0 elsewhere.
   void attention(const CompressorInput& in, const CompressorMemory& memory, int64_t sequence, float* out,
                  Parallel& parallel) const override;
@@ -29,10 +38,11 @@ class TokenMerger final : public Compressor {
  private:
   struct Buffers {
     float* half[2] = {};        ///< [⌈max_tokens/2⌉, d]: what rounds but the last give
-    float* size[2] = {};        ///< [max_tokens]
+    float* half_size[2] = {};   ///< [⌈max_tokens/2⌉]
     int32_t* index = nullptr;   ///< [max_tokens] of one round
     int32_t* latent = nullptr;  ///< [max_tokens] of its sequence, that each token is in
     float* y = nullptr;
+    float* size = nullptr;
   };
   Buffers lay_out(Carver& carver, const CompressorLimits& limits) const;
 

@@ -133,7 +133,10 @@ TEST(Compressors, AModelHasOne) {
   expect_error(kInvalid, "perceiver", sns_builder_perceiver(builder.get(), &perceiver));
   expect_error(kInvalid, "resampler", sns_builder_latent_resampler(builder.get(), &resampler));
   expect_error(kInvalid, "qformer", sns_builder_qformer(builder.get(), &qformer));
-  expect_error(kInvalid, "merge", sns_builder_merge(builder.get(), &merge));
+  // Merging can come before a compressor that attends, and only there.
+  ASSERT_SNS_OK(sns_builder_merge(builder.get(), &merge));
+  sns_model model = nullptr;
+  expect_error(kInvalid, "merge", sns_model_create(builder.get(), &model));
 }
 
 TEST(Compressors, LatentsAreLimitedCountedAndExplained) {

@@ -94,7 +94,8 @@ TEST_P(Compressors, AttentionRowsAreWeights) {
   Floats none(1);
   EXPECT_THROW(session.attention(0, none.data(), 1), Error);
   const Out out = latents(session, items);
-  const bool leaks = GetParam() == Kind::kIdefics2 || GetParam() == Kind::kFlamingo;
+  const bool leaks =
+      GetParam() == Kind::kIdefics2 || GetParam() == Kind::kFlamingo || GetParam() == Kind::kMergedIdefics2;
   const bool means = GetParam() == Kind::kMean || GetParam() == Kind::kPrefix || GetParam() == Kind::kMerge;
   for (size_t s = 0; s < items.size(); ++s) {
     const int64_t tokens = items[s].item.dims[0], rows = out.cu[s + 1] - out.cu[s];
@@ -231,7 +232,7 @@ TEST(CrossAttention, AbsorbedEqualsProjected) {
       attention.prepare(buffers);
       Guarded<float> y(3 * queries * v);
       Serial serial;
-      attention.run(x.data(), cu_k, cu_q, 3, buffers, y.data(), scratch.data(), serial);
+      attention.run({x.data(), cu_k}, cu_q, 3, buffers, y.data(), scratch.data(), serial);
       EXPECT_TRUE(y.intact());
 
       LinearArgs rows;
@@ -253,7 +254,7 @@ TEST(CrossAttention, AbsorbedEqualsProjected) {
       EXPECT_LE(nmse(y.data(), v, ref.data(), 3 * queries, v), 1e-9) << queries << " " << heads;
       for (int64_t i = queries * v; i < 2 * queries * v; ++i) ASSERT_EQ(y[i], 0.0f);  // no inputs
       Floats w(queries * 70), expected(queries * 70);
-      attention.weights(x.data(), cu_k, cu_q, 3, buffers, 0, w.data(), serial);
+      attention.weights({x.data(), cu_k}, cu_q, 3, buffers, 0, w.data(), serial);
       attention_weights(a, 0, 70, expected.data(), serial);
       for (size_t i = 0; i < w.size(); ++i) EXPECT_NEAR(w[i], expected[i], 1e-5);
     }
@@ -264,11 +265,40 @@ TEST(CrossAttention, AbsorbedEqualsProjected) {
 
 TEST(Model, HasOneCompressor) {
   SmallModel m = compressing(Kind::kMean);
-  m.parts.merge = MergeConfig{3, false};
+  m.parts.merge = MergeConfig{3, false};  // means would forget the sizes
   EXPECT_THROW(m.make(), Error);
   m.parts.merge.reset();
   m.parts.perceiver_decoder = PerceiverDecoderConfig();
   EXPECT_THROW(m.make(), Error);
+}
+
+// Merged copies of a token count as the copies do: that is what log(size) on the scores is for.
+TEST(Merge, ThenAttentionEqualsAttentionToAllCopies) {
+  Random random(46);
+  const OwnedItem distinct = token_item(3, 16, random);
+  OwnedItem copies = token_item(8, 16, random);  // a a b b c c c c
+  const int64_t row[] = {0, 0, 1, 1, 2, 2, 2, 2};
+  float* to = reinterpret_cast<float*>(copies.bytes.data());
+  for (int64_t t = 0; t < 8; ++t) std::copy_n(distinct.as<float>() + row[t] * 16, 16, to + t * 16);
+  for (Kind kind : {Kind::kPerceiver, Kind::kDecoder, Kind::kIdefics2, Kind::kFlamingo, Kind::kQFormer,
+                    Kind::kAttentionPool}) {
+    SmallModel m = compressing(kind);
+    Session whole(m.make(), small_limits());
+    m.parts.merge = MergeConfig{3, false};
+    Session merged(m.make(), small_limits());
+    const Out want = latents(whole, {copies}), got = latents(merged, {copies});
+    const std::vector<double> ref(want.values.begin(), want.values.end());
+    ASSERT_EQ(got.values.size(), ref.size());
+    EXPECT_LE(nmse(got.values.data(), 1, ref.data(), static_cast<int64_t>(ref.size()), 1), 1e-10);
+    Floats a(want.cu[1] * 8), b(a.size());
+    whole.attention(0, a.data(), static_cast<int64_t>(a.size()));
+    merged.attention(0, b.data(), static_cast<int64_t>(b.size()));
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
+    // And not as one token each.
+    Session once(compressing(kind).make(), small_limits());
+    const Floats other = latents(once, {distinct}).values;
+    EXPECT_GT(nmse(other.data(), 1, ref.data(), static_cast<int64_t>(ref.size()), 1), 1e-5);
+  }
 }
 
 TEST(Merge, TheFirstTokenCanBeProtected) {

@@ -15,11 +15,15 @@ enum class Kind {
   kAttentionPool,
   kMean,
   kPrefix,
-  kMerge
+  kMerge,
+  kMergedPerceiver,
+  kMergedIdefics2,
+  kMergedPool
 };
-inline const Kind kKinds[] = {Kind::kPerceiver, Kind::kDecoder, Kind::kIdefics2,
-                              Kind::kFlamingo,  Kind::kQFormer, Kind::kAttentionPool,
-                              Kind::kMean,      Kind::kPrefix,  Kind::kMerge};
+inline const Kind kKinds[] = {
+    Kind::kPerceiver, Kind::kDecoder,         Kind::kIdefics2,       Kind::kFlamingo,
+    Kind::kQFormer,   Kind::kAttentionPool,   Kind::kMean,           Kind::kPrefix,
+    Kind::kMerge,     Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedPool};
 
 /// `latents` of the compressor, `d` wide tokens.
 inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
@@ -135,6 +139,15 @@ inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
     }
     case Kind::kMerge:
       m.parts.merge = MergeConfig{latents, false};
+      break;
+    case Kind::kMergedPerceiver:
+    case Kind::kMergedIdefics2:
+    case Kind::kMergedPool:
+      m = compressing(kind == Kind::kMergedPerceiver  ? Kind::kPerceiver
+                      : kind == Kind::kMergedIdefics2 ? Kind::kIdefics2
+                                                      : Kind::kAttentionPool,
+                      latents, d);
+      m.parts.merge = MergeConfig{25, false};
       break;
   }
   return m;

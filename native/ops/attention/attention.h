@@ -25,6 +25,9 @@ struct AttentionArgs {
   /// [total_k] bytes, 0 = never attend to this key; or null. A query whose keys are all masked (or absent)
   /// gives a row of zeros.
   const uint8_t* key_mask = nullptr;
+  /// [total_k] how many keys each stands for, finite and above 0; or null, which is 1 each. Its probability
+  /// counts so often, which is log(weight) on its scores: ToMe's proportional attention.
+  const float* key_weight = nullptr;
 };
 
 /// NMSE bound of one case against attention_ref (fp32 arithmetic).

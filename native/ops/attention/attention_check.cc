@@ -15,6 +15,7 @@ struct Inputs {
   std::vector<float> q, k, v;
   std::vector<int64_t> cu_q{0}, cu_k{0};
   std::vector<uint8_t> mask;
+  std::vector<float> weight;
 };
 
 std::vector<float> matrix(Random& r, int64_t rows, int64_t cols, int64_t ld, double deviation) {
@@ -68,6 +69,11 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     }
     a.key_mask = in.mask.data();
   }
+  if (r.integer(0, 3) == 0) {
+    in.weight.resize(static_cast<size_t>(total_k));
+    for (float& w : in.weight) w = static_cast<float>(r.coin() ? r.integer(1, 9) : std::exp(5 * r.normal()));
+    a.key_weight = in.weight.data();
+  }
   a.q = in.q.data();
   a.k = in.k.data();
   a.v = in.v.data();
@@ -85,7 +91,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.shape = "batch " + std::to_string(a.batch) + ", " + std::to_string(total_q) + "×" +
             std::to_string(total_k) + ", heads " + std::to_string(a.heads) + "/" +
             std::to_string(a.kv_heads) + ", qk " + std::to_string(a.qk_dim) + ", v " +
-            std::to_string(a.v_dim) + (a.key_mask ? ", mask" : "");
+            std::to_string(a.v_dim) + (a.key_mask ? ", mask" : "") + (a.key_weight ? ", weights" : "");
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), total_q, a.heads * a.v_dim);
   p.limit = kAttentionNmse;

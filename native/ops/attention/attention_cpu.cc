@@ -47,6 +47,7 @@ int64_t PackKeys(const AttentionArgs& a, const AttentionTask& t, int64_t first, 
   for (int64_t j = first; j < first + count; ++j) {
     if (a.key_mask && !a.key_mask[j]) continue;
     if (keys_too) CopyRow(a.k + j * a.ldk + t.kv_head * a.qk_dim, a.qk_dim, w.k + live * a.qk_dim);
+    if (a.key_weight) w.weight[live] = a.key_weight[j];
     float* v = w.v + live * v_pad;
     CopyRow(a.v + j * a.ldv + t.kv_head * a.v_dim, a.v_dim, v);
     for (int64_t c = a.v_dim; c < v_pad; ++c) v[c] = 0;
@@ -96,6 +97,7 @@ void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask*
     const float* k = a.k + j * a.ldk + t.kv_head * a.qk_dim;
     const float* v = a.v + j * a.ldv + t.kv_head * a.v_dim;
     int64_t ldk = a.ldk, ldv = a.ldv;
+    const float* weight = a.key_weight ? a.key_weight + j : nullptr;
     // The next block, or the next task's first, is fetched bit by bit between the tiles of this one.
     const int64_t after = j + keys, left = t.key + t.keys - after;
     if (left > 0) {
@@ -110,6 +112,7 @@ void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask*
       if (keys == 0) continue;
       v = w.v;
       ldv = v_pad;
+      if (weight) weight = w.weight;
       if (pack_k) {
         k = w.k;
         ldk = a.qk_dim;
@@ -120,11 +123,11 @@ void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask*
       const float* q = w.q + r * a.qk_dim;
       float* o = w.o + r * v_pad;
       if (rows > kLanes) {
-        PanelStep<2>(w, q, a.qk_dim, rows, k, ldk, v, ldv, vecs, keys, first, w.top + r, w.sum + r, o, v_pad,
-                     ahead, fetch, few);
+        PanelStep<2>(w, q, a.qk_dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r, o,
+                     v_pad, ahead, fetch, few);
       } else {
-        PanelStep<1>(w, q, a.qk_dim, rows, k, ldk, v, ldv, vecs, keys, first, w.top + r, w.sum + r, o, v_pad,
-                     ahead, fetch, few);
+        PanelStep<1>(w, q, a.qk_dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r, o,
+                     v_pad, ahead, fetch, few);
       }
     }
     first = false;
@@ -219,6 +222,7 @@ AttentionWorker lay_out_worker(Carver& c, const AttentionArgs& a) {
   w.top = c.take<float>(rows);
   w.sum = c.take<float>(rows);
   w.rescale = c.take<float>(kMaxPanel);
+  w.weight = c.take<float>(kKeyBlock);
   return w;
 }
 

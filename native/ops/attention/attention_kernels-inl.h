@@ -245,12 +245,13 @@ HWY_INLINE void Values(int64_t rows, int64_t vecs, const float* p, const float* 
   }
 }
 
-// Scores of `keys` keys for one panel, the online softmax step, and P·V.
+// Scores of `keys` keys for one panel, the online softmax step, and P·V. The keys' weights, or null, multiply
+// the probabilities: the running maximum stays that of the scores, whatever the weights.
 template <int kVecs>
 HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim, int64_t rows, const float* k,
                           int64_t ldk, const float* v, int64_t ldv, int64_t vecs, int64_t keys, bool first,
-                          float* top, float* sum, float* o, int64_t ldo, Ahead& ahead, int64_t fetch,
-                          bool few) {
+                          const float* weight, float* top, float* sum, float* o, int64_t ldo, Ahead& ahead,
+                          int64_t fetch, bool few) {
   const Floats d;
   HWY_ALIGN float peak[kPanel];
   for (int c = 0; c < kVecs; ++c) hn::Store(hn::Load(d, top + c * kLanes), d, peak + c * kLanes);
@@ -280,7 +281,8 @@ HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim,
   for (j = 0; j < keys; ++j, s += kPanel) {
 #pragma GCC unroll 2
     for (int c = 0; c < kVecs; ++c) {
-      const Vec p = Exp2(hn::Sub(hn::Load(d, s + c * kLanes), m[c]));
+      Vec p = Exp2(hn::Sub(hn::Load(d, s + c * kLanes), m[c]));
+      if (weight) p = hn::Mul(p, hn::Set(d, weight[j]));
       hn::Store(p, d, s + c * kLanes);
       total[c] = hn::Add(total[c], p);
     }

@@ -48,6 +48,7 @@ struct AttentionWorker {
   float* top = nullptr;      ///< [rows] running maximum (log2)
   float* sum = nullptr;      ///< [rows] running Σ2^(s−top)
   float* rescale = nullptr;  ///< [panel]
+  float* weight = nullptr;   ///< [kKeyBlock] of the keys that take part, with a mask
 };
 
 /// What tasks that share a row leave for the merge.

@@ -35,7 +35,8 @@ void attention_ref(const AttentionArgs& a, double* y) {
         double sum = 0;
         for (int64_t j = k0; j < k1; ++j) {
           if (a.key_mask && !a.key_mask[j]) continue;  // its value may be anything, even NaN
-          const double p = std::exp(score[static_cast<size_t>(j - k0)] - top);
+          const double weight = a.key_weight ? static_cast<double>(a.key_weight[j]) : 1.0;
+          const double p = weight * std::exp(score[static_cast<size_t>(j - k0)] - top);
           const float* v = a.v + j * a.ldv + h / group * a.v_dim;
           sum += p;
           for (int64_t d = 0; d < a.v_dim; ++d) out[d] += p * v[d];

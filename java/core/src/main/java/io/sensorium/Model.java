@@ -348,7 +348,10 @@ public final class Model implements AutoCloseable {
             return this;
         }
 
-        /** Adds a token merger; see {@link #latentResampler}. */
+        /**
+         * Adds a token merger: the compressor, or, beside one that attends (not a mean or prefix pool), what comes before it:
+         * that one reads the merged tokens, log(size) added to their scores.
+         */
         public Builder merge(MergeConfig config) {
             call(address -> {
                 try (sns_merge_config c = Structs.of(config)) {

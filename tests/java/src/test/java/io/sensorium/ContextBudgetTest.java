@@ -148,7 +148,12 @@ class ContextBudgetTest {
                 .pool(PoolConfig.builder().build())) {
             assertThrows(
                     InvalidArgumentException.class,
-                    () -> builder.merge(MergeConfig.builder().numLatents(2).build()));
+                    () -> builder.qFormer(QFormerConfig.builder()
+                            .numLatents(1)
+                            .dLatents(2)
+                            .layers(1)
+                            .mlpHidden(2)
+                            .build()));
             assertThrows(
                     InvalidArgumentException.class,
                     () -> builder.perceiverDecoder(PerceiverDecoderConfig.builder()
@@ -158,6 +163,8 @@ class ContextBudgetTest {
                             .v(2)
                             .build()));
             builder.pool(PoolConfig.builder().count(2).build());
+            builder.merge(MergeConfig.builder().numLatents(2).build());
+            assertThrows(InvalidArgumentException.class, builder::build, "a mean would forget how large tokens are");
         }
     }
 }
