@@ -1,0 +1,31 @@
+#include "ops/l2_normalize/l2_normalize_cuda.h"
+
+#include "backend/cuda/reduce.h"
+
+namespace sns {
+namespace {
+
+constexpr int kThreads = 128;
+
+/// One block a row. Squares in double: those of small floats vanish in fp32.
+__global__ void __launch_bounds__(kThreads) l2_normalize_kernel(L2NormalizeArgs args) {
+  SNS_SHARED(double, partial, kThreads / 32);
+  const int64_t row = blockIdx.x;
+  const float* x = args.x + row * args.ldx;
+  float* y = args.y + row * args.ldy;
+  double square = 0;
+  for (int64_t i = threadIdx.x; i < args.dim; i += kThreads) square += double{x[i]} * double{x[i]};
+  const double norm = sqrt(gpu::block_sum<kThreads>(square, partial));
+  const double by = 1.0 / (norm > double{args.eps} ? norm : double{args.eps});
+  for (int64_t i = threadIdx.x; i < args.dim; i += kThreads) y[i] = static_cast<float>(double{x[i]} * by);
+}
+
+}  // namespace
+
+int l2_normalize_cuda(const L2NormalizeArgs& args, void* stream) {
+  if (args.rows == 0 || args.dim == 0) return 0;
+  return gpu::gpu_launch(l2_normalize_kernel, dim3(static_cast<unsigned>(args.rows)), dim3(kThreads), 0,
+                         static_cast<gpu::Stream>(stream), args);
+}
+
+}  // namespace sns
