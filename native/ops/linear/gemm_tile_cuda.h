@@ -151,7 +151,11 @@ struct GemmTile {
     alignas(128) typename A::Stage a;
     alignas(128) typename B::Stage b;
   };
-  static constexpr size_t kShared = Shape::kStages * sizeof(Stage);
+  static constexpr int kTileLd = Shape::kN + 8;
+  static constexpr size_t kTileBytes = sizeof(float) * Shape::kM * kTileLd;
+  static constexpr size_t kShared = Shape::kStages * sizeof(Stage) > kTileBytes
+                                        ? Shape::kStages * sizeof(Stage)
+                                        : kTileBytes;
   static constexpr int kM = Shape::kWarpM / 16, kN = Shape::kWarpN / 16;
 
   float acc[kM][kN][2][4] = {};
@@ -195,8 +199,6 @@ struct GemmTile {
   /// through the stages' memory, so that global reads and writes are whole rows; ends the use of the stages.
   template <class F>
   __device__ void for_each(Stage* stages, F f) const {
-    constexpr int kLd = Shape::kN + 8;
-    static_assert(sizeof(float) * Shape::kM * kLd <= kShared, "the stages hold the tile");
     auto* tile = reinterpret_cast<float*>(stages);
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const int row = warp / Shape::kWarpsN * Shape::kWarpM + lane / 4;
@@ -208,7 +210,7 @@ struct GemmTile {
       for (int n = 0; n < kN; ++n) {
         SNS_UNROLL
         for (int i = 0; i < 8; ++i) {
-          tile[(row + 16 * m + i / 2 % 2 * 8) * kLd + column + 16 * n + i / 4 * 8 + i % 2] =
+          tile[(row + 16 * m + i / 2 % 2 * 8) * kTileLd + column + 16 * n + i / 4 * 8 + i % 2] =
               acc[m][n][i / 4][i % 4];
         }
       }
@@ -216,7 +218,7 @@ struct GemmTile {
     __syncthreads();
     for (int i = static_cast<int>(threadIdx.x); i < Shape::kM * Shape::kN; i += Shape::kThreads) {
       const int r = i / Shape::kN, c = i % Shape::kN;
-      f(r, c, tile[r * kLd + c]);
+      f(r, c, tile[r * kTileLd + c]);
     }
   }
 };

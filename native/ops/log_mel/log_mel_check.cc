@@ -7,7 +7,7 @@
 
 #include "check/check.h"
 #include "check/guarded.h"
-#include "ops/log_mel/log_mel.h"
+#include "ops/log_mel/log_mel_check.h"
 
 namespace sns {
 namespace {
@@ -126,7 +126,9 @@ double unnormalised_error(const LogMelConfig& config, const LogMelArgs& args, co
   return worst;
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+}  // namespace
+
+Parity log_mel_parity(uint64_t seed, const LogMelKernel& kernel) {
   Random random(seed);
   const LogMelConfig c = random_config(random);
   const auto kind = static_cast<Signal>(random.integer(0, 3));
@@ -150,9 +152,8 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   args.sample_count = n;
   args.ldy = cols + (random.coin() ? 0 : random.integer(1, 9));
   Guarded<float> y(rows == 0 || cols == 0 ? 0 : (rows - 1) * args.ldy + cols);
-  Guarded<std::byte> scratch(static_cast<int64_t>(log_mel_scratch(plan, n, parallel.threads())));
   args.y = y.data();
-  log_mel_cpu(plan, args, scratch.data(), parallel);
+  const bool scratch_ok = kernel(plan, args);
   std::vector<double> want(static_cast<size_t>(rows * cols));
   log_mel_ref(c, args, want.data());
 
@@ -169,7 +170,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
       static_cast<int>(c.floor_kind), static_cast<int>(c.clip), static_cast<int>(c.norm), c.remove_dc,
       c.preemphasis, c.preemphasis_signal, c.mel_major ? "mel-major" : "frame-major");
   p.shape = text;
-  p.guards_ok = y.intact() && scratch.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t r = 0; cols > 0 && r + 1 < rows; ++r) {
     for (int64_t i = cols; i < args.ldy; ++i) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + i]);
   }
@@ -195,6 +196,17 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     p.error = nmse(y.data(), args.ldy, want.data(), rows, cols);
   }
   return p;
+}
+
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return log_mel_parity(seed, [&](const LogMelPlan& plan, const LogMelArgs& args) {
+    Guarded<std::byte> scratch(
+        static_cast<int64_t>(log_mel_scratch(plan, args.sample_count, parallel.threads())));
+    log_mel_cpu(plan, args, scratch.data(), parallel);
+    return scratch.intact();
+  });
 }
 
 struct Bench {

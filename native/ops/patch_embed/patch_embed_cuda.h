@@ -20,10 +20,11 @@ enum class PixelSource : int32_t {
 struct PatchEmbedCudaWeights {
   LinearCudaWeights linear;  ///< of W·scale; bias = b + W·(shift + centre·scale)
   const int32_t* element =
-      nullptr;  ///< [in_padded] dx | dy « 12 | c « 24 of column k; padding repeats the last
+      nullptr;  ///< [in_padded] dx | dy << 12 | c << 24 of column k; padding repeats the last
+  const float* centre = nullptr;  ///< [in_padded] what is taken from a byte of column k
+  int32_t run = 0;                ///< columns of W that lie side by side in memory
   PatchGeometry geometry;
   PixelSource source = PixelSource::kU8Interleaved;
-  int32_t centre[PatchEmbedWeights::kMaxChannels] = {};
 };
 
 size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out);

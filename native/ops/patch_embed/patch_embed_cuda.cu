@@ -1,0 +1,178 @@
+#include "ops/patch_embed/patch_embed_cuda.h"
+
+#include "backend/cuda/search.h"
+#include "ops/linear/gemm_tile_cuda.h"
+
+namespace sns {
+namespace {
+
+using gpu::Fragment;
+using gpu::Passes;
+
+/// Where one row of the tile comes from and goes to.
+struct PatchRow {
+  const unsigned char* pixels;           ///< of the patch's first element; null past the last patch
+  int64_t stride_y, stride_x, stride_c;  ///< elements
+  float* y;
+  const float* position;
+
+  __device__ int64_t offset(int32_t element) const {
+    return (element & 0xFFF) * stride_x + (element >> 12 & 0xFFF) * stride_y + (element >> 24) * stride_c;
+  }
+};
+
+__device__ PatchRow patch_row(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, int64_t row,
+                              int64_t rows) {
+  PatchRow r{};
+  if (row >= rows) return r;
+  const PatchEmbedCudaItem& item =
+      args.items[gpu::last_not_after(args.count, row, [&](int64_t i) { return args.items[i].first_row; })];
+  const int64_t patch = row - item.first_row;
+  r.stride_y = item.stride_y, r.stride_x = item.stride_x, r.stride_c = item.stride_c;
+  const int64_t start = patch / item.grid_w * w.geometry.stride_h * item.stride_y +
+                        patch % item.grid_w * w.geometry.stride_w * item.stride_x;
+  r.pixels = static_cast<const unsigned char*>(item.data) +
+             start * (w.source == PixelSource::kU8Interleaved ? 1 : 4);
+  r.y = item.y + patch * item.ldy;
+  r.position = item.position ? item.position + patch * w.linear.out : nullptr;
+  return r;
+}
+
+/// Bytes stay bytes in shared memory and become exact centred bfloat16 on the way to the tensor core.
+template <int kRows, int kK>
+struct ByteOperand {
+  static constexpr int kLd = kK + 16;
+  struct Stage {
+    alignas(16) uint8_t x[kRows * kLd];
+    alignas(16) float centre[kK];
+  };
+  const PatchRow* rows;
+  const int32_t* element;
+  const float* centre;
+  int run;
+
+  template <int kThreads>
+  __device__ void load(Stage* stage, int64_t, int64_t k0) const {
+    for (int i = static_cast<int>(threadIdx.x); i < kRows * kK / 4; i += kThreads) {
+      const int r = i / (kK / 4), c = i % (kK / 4) * 4;
+      const PatchRow& row = rows[r];
+      uint8_t* to = stage->x + r * kLd + c;
+      const int32_t* e = element + k0 + c;
+      // The strides of interleaved bytes along x and c need no alignment: a run is contiguous.
+      const bool word = run % 4 == 0 && ((reinterpret_cast<uintptr_t>(row.pixels) | row.stride_y) & 3) == 0;
+      if (!row.pixels || word) {
+        gpu::cp_async4(to, row.pixels ? row.pixels + row.offset(e[0]) : static_cast<const void*>(element),
+                       row.pixels != nullptr);
+      } else {
+        for (int b = 0; b < 4; ++b) to[b] = row.pixels[row.offset(e[b])];
+      }
+    }
+    for (int i = static_cast<int>(threadIdx.x); i < kK / 4; i += kThreads) {
+      gpu::cp_async16(stage->centre + 4 * i, centre + k0 + 4 * i, true);
+    }
+  }
+  __device__ static void read(const Stage& stage, int row, int k, int lane, Fragment* f) {
+    SNS_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const int column = k + lane % 4 * 2 + i % 2 * 8;
+      const uint8_t* pair = stage.x + (row + lane / 4 + i / 2 * 8) * kLd + column;
+      f->hi[i] = gpu::pack_bf16(static_cast<float>(pair[0]) - stage.centre[column],
+                                static_cast<float>(pair[1]) - stage.centre[column + 1]);
+    }
+  }
+};
+
+/// FloatOperand with gathered rows.
+template <int kRows, int kK, bool kSplit>
+struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kSplit, true> {
+  using Base = gpu::FloatOperand<kRows, kK, kSplit, true>;
+  const PatchRow* rows;
+  const int32_t* element;
+  int run;
+
+  template <int kThreads>
+  __device__ void load(typename Base::Stage* stage, int64_t, int64_t k0) const {
+    for (int i = static_cast<int>(threadIdx.x); i < kRows * kK / 4; i += kThreads) {
+      const int r = i / (kK / 4), c = i % (kK / 4) * 4;
+      const PatchRow& row = rows[r];
+      float* to = stage->x + r * Base::kLd + c;
+      const int32_t* e = element + k0 + c;
+      const auto* x = reinterpret_cast<const float*>(row.pixels);
+      if (!x || (run % 4 == 0 && (reinterpret_cast<uintptr_t>(x + row.offset(e[0])) & 15) == 0)) {
+        gpu::cp_async16(to, x ? x + row.offset(e[0]) : static_cast<const void*>(element), x != nullptr);
+      } else {
+        for (int b = 0; b < 4; ++b) gpu::cp_async4(to + b, x + row.offset(e[b]), true);
+      }
+    }
+  }
+};
+
+template <class Shape, bool kBytes, bool kStrict>
+struct PatchEmbed {
+  using A = std::conditional_t<kBytes, ByteOperand<Shape::kM, Shape::kK>,
+                               PatchFloatOperand<Shape::kM, Shape::kK, kStrict>>;
+  using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict>;
+  using Tile = gpu::GemmTile<Shape,
+                             !kStrict ? Passes::kOne
+                             : kBytes ? Passes::kSplitB
+                                      : Passes::kSplitAB,
+                             A, B>;
+};
+
+template <class Shape, bool kBytes, bool kStrict>
+__global__ void __launch_bounds__(Shape::kThreads, 2)
+    patch_embed_kernel(PatchEmbedCudaWeights w, PatchEmbedCudaArgs args) {
+  using P = PatchEmbed<Shape, kBytes, kStrict>;
+  SNS_DYNAMIC_SHARED(typename P::Tile::Stage, stages);
+  SNS_SHARED(PatchRow, patches, Shape::kM);
+  const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
+  const int64_t rows = *args.rows;
+  if (row0 >= rows) return;
+  for (int r = static_cast<int>(threadIdx.x); r < Shape::kM; r += Shape::kThreads) {
+    patches[r] = patch_row(w, args, row0 + r, rows);
+  }
+  __syncthreads();
+  typename P::A a;
+  a.rows = patches, a.element = w.element, a.run = w.run;
+  if constexpr (kBytes) a.centre = w.centre;
+  typename P::Tile tile;
+  tile.run(a, {w.linear.hi, w.linear.lo, w.linear.in_padded, w.linear.out}, row0, column0,
+           static_cast<int>(w.linear.in_padded / Shape::kK), stages);
+  tile.for_each(stages, [&](int r, int c, float v) {
+    const PatchRow& row = patches[r];
+    const int64_t column = column0 + c;
+    if (!row.pixels || column >= w.linear.out) return;
+    v += w.linear.bias[column];
+    row.y[column] = row.position ? v + row.position[column] : v;
+  });
+}
+
+template <class Shape, bool kBytes, bool kStrict>
+int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void* stream) {
+  const dim3 grid(static_cast<unsigned>(ceil_div(w.linear.out, Shape::kN)),
+                  static_cast<unsigned>(ceil_div(args.max_rows, Shape::kM)));
+  return gpu::gpu_launch(patch_embed_kernel<Shape, kBytes, kStrict>, grid, dim3(Shape::kThreads),
+                         PatchEmbed<Shape, kBytes, kStrict>::Tile::kShared, static_cast<gpu::Stream>(stream),
+                         w, args);
+}
+
+template <bool kBytes, bool kStrict>
+int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void* stream) {
+  return gpu::gemm_shape(args.max_rows, w.linear.out) == 2
+             ? launch<gpu::GemmLarge, kBytes, kStrict>(w, args, stream)
+             : launch<gpu::GemmSmall, kBytes, kStrict>(w, args, stream);
+}
+
+}  // namespace
+
+int patch_embed_cuda(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, Precision precision,
+                     void* stream) {
+  if (args.count == 0 || args.max_rows == 0) return 0;
+  const bool bytes = w.source == PixelSource::kU8Interleaved;
+  if (precision == Precision::kStrict) {
+    return bytes ? launch<true, true>(w, args, stream) : launch<false, true>(w, args, stream);
+  }
+  return bytes ? launch<true, false>(w, args, stream) : launch<false, false>(w, args, stream);
+}
+
+}  // namespace sns

@@ -1,0 +1,104 @@
+#include "ops/patch_embed/patch_embed_cuda.h"
+#include "simt_support.h"
+
+namespace sns {
+namespace {
+
+struct Picture {
+  Guarded<uint8_t> bytes;
+  Guarded<float> floats, position, y;
+  PatchEmbedArgs args;
+};
+
+/// A picture of `rows` patches in the layout of `source`, at any alignment.
+Picture make_picture(Random& random, PixelSource source, const PatchGeometry& g, int64_t out) {
+  const int64_t height = g.patch_h + g.stride_h * random.integer(0, 3) + random.integer(0, 2);
+  const int64_t width = g.patch_w + g.stride_w * random.integer(0, 3) + random.integer(0, 2);
+  const int64_t count = g.channels * (height + 1) * (width + 1) + 3, shift = random.integer(0, 3);
+  const int64_t patches = g.grid_h(height) * g.grid_w(width), ldy = out + random.integer(0, 3);
+  Picture p{Guarded<uint8_t>(count),
+            normal(random, count),
+            normal(random, patches * out),
+            Guarded<float>(patches * ldy),
+            {}};
+  for (int64_t i = 0; i < count; ++i) p.bytes[i] = static_cast<uint8_t>(random.integer(0, 255));
+  ImageView& view = p.args.image;
+  view.height = height, view.width = width;
+  view.u8 = source == PixelSource::kU8Interleaved;
+  p.args.normalised = source == PixelSource::kF32PlanarFinished;
+  switch (source) {
+    case PixelSource::kU8Interleaved:
+      view.stride_c = 1, view.stride_x = g.channels, view.stride_y = round_up(g.channels * width, 4);
+      if (random.coin()) view.stride_y = g.channels * width;
+      break;
+    case PixelSource::kF32Transposed:
+      view.stride_y = 1, view.stride_x = height, view.stride_c = height * width;
+      break;
+    default:
+      view.stride_x = 1, view.stride_y = width, view.stride_c = height * width;
+  }
+  view.data = view.u8 ? static_cast<const void*>(p.bytes.data() + shift) : p.floats.data() + shift;
+  if (random.coin()) p.args.position = p.position.data();
+  p.args.y = p.y.data(), p.args.ldy = ldy;
+  return p;
+}
+
+void expect_patches(Random& random, PixelSource source, int64_t pictures, int64_t out, Precision precision) {
+  PatchGeometry g;
+  g.channels = random.integer(1, 4), g.patch_h = random.integer(1, 9), g.patch_w = random.integer(1, 9);
+  if (random.coin()) g.patch_h = g.patch_w = 8;
+  g.stride_h = random.integer(1, g.patch_h), g.stride_w = random.integer(1, g.patch_w);
+  g.order = random.coin() ? PatchOrder::kChannelFirst : PatchOrder::kChannelLast;
+  auto weight = normal(random, out * g.patch_size(), 0.05), bias = normal(random, out);
+  float scale[4], shift[4];
+  for (int c = 0; c < 4; ++c) {
+    scale[c] = static_cast<float>((1 + random.uniform()) / (source == PixelSource::kU8Interleaved ? 64 : 2));
+    shift[c] = static_cast<float>(-2 * random.uniform());
+  }
+  const float* b = random.coin() ? bias.data() : nullptr;
+  PackedBlock block(patch_embed_cuda_bytes(g, out));
+  const auto w =
+      pack_patch_embed_cuda(g, source, weight.data(), b, out, scale, shift, block.data(), block.data());
+  std::vector<Picture> batch;
+  std::vector<PatchEmbedCudaItem> items;
+  int64_t rows = 0;
+  for (int64_t i = 0; i < pictures; ++i) {
+    batch.push_back(make_picture(random, source, g, out));
+    const PatchEmbedArgs& a = batch.back().args;
+    const ImageView& v = a.image;
+    items.push_back(
+        {v.data, v.stride_y, v.stride_x, v.stride_c, g.grid_w(v.width), a.position, a.y, a.ldy, rows});
+    rows += g.grid_h(v.height) * g.grid_w(v.width);
+  }
+  const PatchEmbedCudaArgs args{items.data(), pictures, &rows, rows + random.integer(0, 70)};
+  ASSERT_EQ(0, patch_embed_cuda(w, args, precision, nullptr));
+  for (const Picture& p : batch) {
+    const int64_t patches = g.grid_h(p.args.image.height) * g.grid_w(p.args.image.width);
+    Guarded<double> ref(patches * out);
+    patch_embed_ref(g, weight.data(), b, out, scale, shift, p.args, ref.data());
+    EXPECT_LE(nmse(p.args.y, p.args.ldy, ref.data(), patches, out),
+              precision == Precision::kStrict ? kPatchEmbedNmse : kLinearFastNmse)
+        << "source " << static_cast<int>(source) << ", patch " << g.channels << "x" << g.patch_h << "x"
+        << g.patch_w;
+    EXPECT_TRUE(p.y.intact());
+  }
+}
+
+TEST(SimtPatchEmbed, MatchesOracle) {
+  under_every_schedule("patch_embed", 8, [](Random& random) {
+    expect_patches(random, static_cast<PixelSource>(random.integer(0, 3)), random.integer(1, 9),
+                   random.integer(1, 80), random.coin() ? Precision::kStrict : Precision::kFast);
+  });
+}
+
+TEST(SimtPatchEmbed, LargeTilesMatchOracle) {
+  Random random(5);
+  simt::set_schedule(simt::schedules(5)[3]);
+  for (const auto source : {PixelSource::kU8Interleaved, PixelSource::kF32Planar}) {
+    expect_patches(random, source, 3, 64 * 132 - 5, Precision::kStrict);
+  }
+  simt::set_schedule({});
+}
+
+}  // namespace
+}  // namespace sns
