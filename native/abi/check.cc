@@ -101,15 +101,17 @@ int32_t sns_check_timing(sns_engine engine, int64_t index, int64_t work, int64_t
   });
 }
 
-int32_t sns_check_ceiling(sns_engine engine, double* gflops, double* gbytes_per_s) {
+int32_t sns_check_ceiling(sns_engine engine, double* gflops, double* bf16_gflops, double* gbytes_per_s) {
   return sns::guard([&] {
     sns::not_null(engine, "engine");
     sns::not_null(gflops, "gflops");
+    sns::not_null(bf16_gflops, "bf16_gflops");
     sns::not_null(gbytes_per_s, "gbytes_per_s");
     std::lock_guard<std::mutex> lock(engine->check_mutex);
     const sns::Ceiling ceiling = sns::measure_ceiling(engine->engine->parallel());
     engine->ceiling = ceiling;
     *gflops = ceiling.gflops;
+    *bf16_gflops = ceiling.bf16_gflops;
     *gbytes_per_s = ceiling.gbytes_per_s;
   });
 }

@@ -71,7 +71,7 @@ int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out) {
   return sns::guard([&] {
     sns::not_null(out, "out");
     sns::checked_struct(config, "config");
-    if (config->reserved != 0) sns::invalid("reserved", "must be 0");
+    const auto precision = sns::checked_enum(config->precision, sns::Precision::kFast, "precision");
     const sns_device_info info = sns::query(config->device, config->index);
     if (!info.available) throw sns::Error(sns::Code::kUnavailable, "device", info.cause);
     if (config->device == SNS_DEVICE_CUDA) {
@@ -79,7 +79,7 @@ int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out) {
                        std::string(info.name) + " is there, but this build's engine runs on the CPU only");
     }
     auto handle = std::make_unique<sns_engine_t>();
-    handle->engine = std::make_shared<sns::Engine>(config->threads);
+    handle->engine = std::make_shared<sns::Engine>(config->threads, precision);
     *out = handle.release();
   });
 }

@@ -38,11 +38,12 @@ struct OpCheck {
 /// All ops, in the order of the data's road.
 const std::vector<OpCheck>& op_checks();
 
-/// Ceilings of this machine as measured now: fused multiply-adds in fp32 and streaming reads, all workers
-/// busy.
+/// Ceilings of this machine as measured now, all workers busy: fused multiply-adds in fp32, products of
+/// bfloat16 with fp32 sums (0 where there are no units for them), and streaming reads.
 struct Ceiling {
-  double gflops;
-  double gbytes_per_s;
+  double gflops = 0;
+  double bf16_gflops = 0;
+  double gbytes_per_s = 0;
 };
 Ceiling measure_ceiling(Parallel& parallel);
 

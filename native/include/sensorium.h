@@ -44,6 +44,9 @@ enum {
 };
 
 enum { SNS_DEVICE_CPU = 0, SNS_DEVICE_CUDA = 1 };
+/* STRICT: accuracy of fp32. FAST: matrix products of bfloat16 with fp32 sums where the device has units for them, fp32
+ * elsewhere; the transform of sound, resizing, norms, softmax and codes stay as they are. */
+enum { SNS_PRECISION_STRICT = 0, SNS_PRECISION_FAST = 1 };
 enum { SNS_MODALITY_IMAGE = 0, SNS_MODALITY_AUDIO = 1, SNS_MODALITY_TEXT = 2, SNS_MODALITY_COUNT = 3 };
 
 /* What sns_item.data holds. */
@@ -124,7 +127,7 @@ typedef struct sns_engine_config {
   int32_t device; /* SNS_DEVICE_* ; a device that is not available is SNS_ERROR_UNAVAILABLE */
   int32_t index;
   int32_t threads; /* CPU: 0 = all processors of this process, 1 = no threads but the caller's */
-  int32_t reserved;
+  int32_t precision; /* SNS_PRECISION_* of the models made from it */
 } sns_engine_config;
 
 SNS_API int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out);
@@ -681,8 +684,9 @@ SNS_API int32_t sns_check_parity(sns_engine engine, int64_t index, int64_t seed,
 SNS_API int32_t sns_check_work_count(int64_t index, int64_t* out);
 SNS_API int32_t sns_check_timing(sns_engine engine, int64_t index, int64_t work, int64_t repeats,
                                  sns_timing_report* out);
-/* Fused multiply-adds (fp32) and streaming reads of all the engine's threads, measured now. */
-SNS_API int32_t sns_check_ceiling(sns_engine engine, double* gflops, double* gbytes_per_s);
+/* All the engine's threads, measured now: fused multiply-adds of fp32, products of bfloat16 (0 where the CPU has no units
+ * for them), streaming reads. */
+SNS_API int32_t sns_check_ceiling(sns_engine engine, double* gflops, double* bf16_gflops, double* gbytes_per_s);
 
 #ifdef __cplusplus
 }

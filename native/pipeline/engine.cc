@@ -19,7 +19,7 @@ int checked_threads(int threads) {
 
 }  // namespace
 
-Engine::Engine(int threads) : pool_(checked_threads(threads)) {}
+Engine::Engine(int threads, Precision precision) : pool_(checked_threads(threads)), precision_(precision) {}
 
 Engine::Lease Engine::lease(size_t bytes) {
   const int64_t size = static_cast<int64_t>(bytes);

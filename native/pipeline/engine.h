@@ -5,6 +5,7 @@
 
 #include "backend/cpu/thread_pool.h"
 #include "core/memory.h"
+#include "core/precision.h"
 
 namespace sns {
 
@@ -14,8 +15,10 @@ class Engine {
   static constexpr int kMaxThreads = 1024;
 
   /// threads: 0 = all processors of this process. Throws kInvalidArgument or kLimitExceeded.
-  explicit Engine(int threads);
+  explicit Engine(int threads, Precision precision = Precision::kStrict);
   int threads() const { return pool_.threads(); }
+  /// Of the models made from it.
+  Precision precision() const { return precision_; }
   Parallel& parallel() { return pool_; }
 
   /// Scratch of one call; goes back to the engine when the lease ends.
@@ -38,6 +41,7 @@ class Engine {
   void give_back(AlignedArray<unsigned char> block) noexcept;
 
   ThreadPool pool_;
+  const Precision precision_;
   std::mutex mutex_;
   AlignedArray<unsigned char> idle_[kIdleBlocks];
 };

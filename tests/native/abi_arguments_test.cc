@@ -63,8 +63,8 @@ TEST(EngineArguments, AreChecked) {
   expect_error(SNS_ERROR_LIMIT_EXCEEDED, "threads", sns_engine_create(&c, &e));
   EXPECT_EQ(1024, sns_last_error_limit());
   c = engine_config();
-  c.reserved = 1;
-  expect_error(kInvalid, "reserved", sns_engine_create(&c, &e));
+  c.precision = 2;
+  expect_error(kInvalid, "precision", sns_engine_create(&c, &e));
   EXPECT_EQ(nullptr, e);
 
   const Engine all = make_engine(0);
@@ -555,11 +555,12 @@ TEST(Check, Timing) {
   expect_error(kInvalid, "out", sns_check_parity(engine.get(), 0, 1, nullptr));
   parity.struct_size = 1;
   expect_error(kInvalid, "out.struct_size", sns_check_parity(engine.get(), 0, 1, &parity));
-  double gflops = 0, bandwidth = 0;
-  expect_error(kInvalid, "engine", sns_check_ceiling(nullptr, &gflops, &bandwidth));
-  expect_error(kInvalid, "gflops", sns_check_ceiling(engine.get(), nullptr, &bandwidth));
-  expect_error(kInvalid, "gbytes_per_s", sns_check_ceiling(engine.get(), &gflops, nullptr));
-  ASSERT_SNS_OK(sns_check_ceiling(engine.get(), &gflops, &bandwidth));
+  double gflops = 0, bf16 = 0, bandwidth = 0;
+  expect_error(kInvalid, "engine", sns_check_ceiling(nullptr, &gflops, &bf16, &bandwidth));
+  expect_error(kInvalid, "gflops", sns_check_ceiling(engine.get(), nullptr, &bf16, &bandwidth));
+  expect_error(kInvalid, "bf16_gflops", sns_check_ceiling(engine.get(), &gflops, nullptr, &bandwidth));
+  expect_error(kInvalid, "gbytes_per_s", sns_check_ceiling(engine.get(), &gflops, &bf16, nullptr));
+  ASSERT_SNS_OK(sns_check_ceiling(engine.get(), &gflops, &bf16, &bandwidth));
   EXPECT_GT(gflops, 0);
   EXPECT_GT(bandwidth, 0);
 }

@@ -21,18 +21,21 @@ import org.jspecify.annotations.Nullable;
 public final class Engine implements AutoCloseable {
     private final Handle handle;
     private final Device device;
+    private final Precision precision;
     private final int threads;
 
-    private Engine(Device device, int wantedThreads) {
+    private Engine(Device device, int wantedThreads, Precision precision) {
         device.ensureAvailable();
         long[] out = new long[1];
         try (sns_engine_config config = new sns_engine_config()) {
             config.struct_size(config.sizeof());
             config.device(device.kind().ordinal());
             config.threads(wantedThreads);
+            config.precision(precision.ordinal());
             Errors.check(Native.sns_engine_create(config, out));
         }
         this.device = device;
+        this.precision = precision;
         this.handle = Handle.of(this, "engine", out[0], Native::sns_engine_destroy, null);
         int[] count = new int[1];
         Errors.check(Native.sns_engine_threads(out[0], count));
@@ -57,6 +60,11 @@ public final class Engine implements AutoCloseable {
     /** CPU: threads that share the work of a call, the caller's included. */
     public int threads() {
         return threads;
+    }
+
+    /** Of the models made from this engine. */
+    public Precision precision() {
+        return precision;
     }
 
     /** Begins a model. */
@@ -155,6 +163,7 @@ public final class Engine implements AutoCloseable {
     public static final class Builder {
         private @Nullable Device device;
         private int threads;
+        private Precision precision = Precision.STRICT;
 
         private Builder() {}
 
@@ -170,9 +179,15 @@ public final class Engine implements AutoCloseable {
             return this;
         }
 
+        /** How exact the models' matrix products are; {@link Precision#STRICT} if not set. */
+        public Builder precision(Precision value) {
+            precision = Objects.requireNonNull(value, "precision");
+            return this;
+        }
+
         /** Opens the engine. Throws {@link DeviceUnavailableException} if the device is not available. */
         public Engine open() {
-            return new Engine(device == null ? Device.cpu() : device, threads);
+            return new Engine(device == null ? Device.cpu() : device, threads, precision);
         }
     }
 }

@@ -80,9 +80,10 @@ public final class SelfCheck {
         long address = handle.acquire();
         try {
             double[] gflops = new double[1];
+            double[] bf16 = new double[1];
             double[] gbytes = new double[1];
-            Errors.check(Native.sns_check_ceiling(address, gflops, gbytes));
-            return new Ceiling(gflops[0], gbytes[0]);
+            Errors.check(Native.sns_check_ceiling(address, gflops, bf16, gbytes));
+            return new Ceiling(gflops[0], bf16[0], gbytes[0]);
         } finally {
             handle.release();
             Reference.reachabilityFence(engine);

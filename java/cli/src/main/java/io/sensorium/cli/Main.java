@@ -76,6 +76,10 @@ public final class Main implements Runnable {
                     }
                     return ERROR;
                 });
+        // Not in the annotation, whose scope would give it to every command.
+        command.getCommandSpec()
+                .usageMessage()
+                .footer("The launcher also has 'bench': this project beside others, see 'sensorium bench --help'.");
         try {
             return command.execute(arguments);
         } catch (OutOfMemoryError | LinkageError e) {
