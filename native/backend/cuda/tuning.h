@@ -32,4 +32,24 @@ inline int gemm_shape(int64_t m, int64_t n) {
   return tiles(GemmSmall::kM, GemmSmall::kN) >= kGemmSmallTiles ? 1 : 0;
 }
 
+/// Attention: 64 rows (queries × heads of a group) against 64 keys at a time, a warp for 16 rows.
+using AttentionShape = GemmShape<64, 64, 4, 1, 2>;
+
+/// Into how many parts the keys are split when `blocks` blocks are too few for the device: the smallest count
+/// that comes within 85 % of the best wave efficiency.
+inline int64_t attention_splits(int64_t blocks, int64_t key_tiles, int64_t multiprocessors) {
+  if (blocks * 10 >= multiprocessors * 8) return 1;
+  const int64_t most = key_tiles < 64 ? key_tiles : 64;
+  const auto efficiency = [&](int64_t splits) {
+    const int64_t waves = (blocks * splits + multiprocessors - 1) / multiprocessors;
+    return static_cast<double>(blocks * splits) / static_cast<double>(waves * multiprocessors);
+  };
+  double best = 0;
+  for (int64_t s = 1; s <= most; ++s) best = efficiency(s) > best ? efficiency(s) : best;
+  for (int64_t s = 1; s <= most; ++s) {
+    if (efficiency(s) >= 0.85 * best) return s;
+  }
+  return 1;
+}
+
 }  // namespace sns::gpu

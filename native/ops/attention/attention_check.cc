@@ -5,7 +5,7 @@
 
 #include "check/check.h"
 #include "check/guarded.h"
-#include "ops/attention/attention.h"
+#include "ops/attention/attention_check.h"
 
 namespace sns {
 namespace {
@@ -30,7 +30,9 @@ void spoil(std::vector<float>& m, int64_t row, int64_t cols, int64_t ld) {
   std::fill_n(m.begin() + row * ld, cols, std::numeric_limits<float>::quiet_NaN());
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+}  // namespace
+
+Parity attention_parity(uint64_t seed, const AttentionKernel& kernel) {
   Random r(seed);
   AttentionArgs a;
   const int64_t group = r.coin() ? 1 : r.integer(2, 4);
@@ -81,9 +83,8 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   a.cu_k = in.cu_k.data();
 
   Guarded<float> y(total_q == 0 ? 0 : (total_q - 1) * a.ldy + a.heads * a.v_dim);
-  Guarded<std::byte> scratch(static_cast<int64_t>(attention_scratch(a, parallel.threads())));
   a.y = y.data();
-  attention_cpu(a, scratch.data(), parallel);
+  const bool scratch_ok = kernel(a);
   std::vector<double> ref(static_cast<size_t>(total_q * a.heads * a.v_dim));
   attention_ref(a, ref.data());
 
@@ -95,11 +96,21 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), total_q, a.heads * a.v_dim);
   p.limit = kAttentionNmse;
-  p.guards_ok = y.intact() && scratch.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i + 1 < total_q; ++i) {
     for (int64_t c = a.heads * a.v_dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return attention_parity(seed, [&](const AttentionArgs& args) {
+    Guarded<std::byte> scratch(static_cast<int64_t>(attention_scratch(args, parallel.threads())));
+    attention_cpu(args, scratch.data(), parallel);
+    return scratch.intact();
+  });
 }
 
 struct Bench {
