@@ -99,6 +99,7 @@ ImageConfig convert(const sns_image_config& c) {
   o.geometry.patch_w = c.patch_w;
   o.geometry.stride_h = c.stride_h;
   o.geometry.stride_w = c.stride_w;
+  o.geometry.frames = c.temporal_patch == 0 ? 1 : c.temporal_patch;
   o.geometry.order = checked_enum(c.order, PatchOrder::kChannelLast, "order");
   o.grid_h = c.grid_h;
   o.grid_w = c.grid_w;
@@ -269,7 +270,7 @@ MergeConfig convert(const sns_merge_config& c) {
 Item convert(const sns_item& c) {
   Item o;
   o.modality = checked_enum(c.modality, Modality::kText, "modality");
-  o.format = checked_enum(c.format, Format::kF32Tokens, "format");
+  o.format = checked_enum(c.format, Format::kU8Thwc, "format");
   o.sequence = c.sequence;
   o.data = c.data;
   o.bytes = c.bytes;

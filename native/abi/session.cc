@@ -74,6 +74,14 @@ int32_t sns_session_run(sns_session session, const sns_item* items, int64_t coun
   });
 }
 
+int32_t sns_session_set_order(sns_session session, int32_t order, int64_t chunk_us) {
+  return sns::guard([&] {
+    sns::not_null(session, "session");
+    const sns::Turn turn(session->busy, "session");
+    session->session.set_order(sns::checked_enum(order, sns::TokenOrder::kChunks, "order"), chunk_us);
+  });
+}
+
 int32_t sns_session_set_latents(sns_session session, int64_t max_latents) {
   return sns::guard([&] {
     sns::not_null(session, "session");

@@ -57,7 +57,8 @@ enum {
   SNS_FORMAT_F32_PCM = 3,      /* audio: floats [samples] in [-1, 1], likewise */
   SNS_FORMAT_F32_FEATURES = 4, /* audio: log-mel features [frames, n_mels] as the model's log-mel would give */
   SNS_FORMAT_I64_IDS = 5,      /* text: token ids [count] */
-  SNS_FORMAT_F32_TOKENS = 6    /* any modality: finished tokens [count, d_model]; no tokenizer is run */
+  SNS_FORMAT_F32_TOKENS = 6,   /* any modality: finished tokens [count, d_model]; no tokenizer is run */
+  SNS_FORMAT_U8_THWC = 7       /* image: the frames of one temporal patch, bytes [temporal_patch, height, width, channels] */
 };
 
 enum { SNS_POSITION_NONE = 0, SNS_POSITION_LEARNED = 1, SNS_POSITION_SINCOS = 2 };
@@ -156,7 +157,9 @@ typedef struct sns_resize_config {
 } sns_resize_config;
 
 /* Image tokenizer: resize (bytes only), normalise, cut into patches, project, add positions, put prefix tokens (cls) in front.
- * Tensors: image.patch.weight [d_model, channels*patch_h*patch_w], image.patch.bias [d_model] if has_bias,
+ * temporal_patch > 1: a patch covers so many frames (Qwen2-VL: 2), and a single picture stands for all of them.
+ * Tensors: image.patch.weight [d_model, channels*temporal_patch*patch_h*patch_w] in the order (c t h w) or, channel last,
+ *          (t h w c); image.patch.bias [d_model] if has_bias,
  *          image.prefix [prefix_tokens, d_model], image.position [prefix_tokens + grid_h*grid_w, d_model] if learned.
  * SNS_POSITION_SINCOS: fixed 2-D sine-cosine (MAE; native/pipeline/positions.h has the formula), any grid size.
  * Learned positions need exactly grid_h x grid_w patches unless position_resize says how they are interpolated: once
@@ -172,8 +175,9 @@ typedef struct sns_image_config {
   int32_t position;             /* SNS_POSITION_* */
   int32_t has_bias;
   int32_t position_resize;      /* SNS_POSITION_FIXED, _BICUBIC or _BILINEAR */
-  sns_resize_config resize;     /* SNS_FORMAT_U8_HWC only */
-  float mean[16], std[16];      /* of bytes scaled to [0,1]; used by SNS_FORMAT_U8_HWC only */
+  sns_resize_config resize;     /* of bytes only */
+  float mean[16], std[16];      /* of bytes scaled to [0,1]; used by bytes only */
+  int64_t temporal_patch;       /* frames of a patch; 0 and 1: one */
 } sns_image_config;
 
 /* One published log-mel front end; see native/ops/log_mel/log_mel.h for every field. */
@@ -409,14 +413,15 @@ typedef struct sns_item {
   int64_t sequence;  /* which sequence of the batch: starts at 0, never decreases, skips none */
   const void* data;  /* aligned to its elements */
   int64_t bytes;     /* size of data; must be exactly what the dims say */
-  int64_t dims[3];   /* image: height, width, channels; sound: samples; features: frames, n_mels;
-                        ids: count; tokens: count, d_model. Unused dims are 0 */
-  int64_t start_us;  /* time of the first sample, frame or character on the caller's clock */
+  int64_t dims[3];   /* image: height, width, channels; sound: samples; features: frames, n_mels, and how many
+                        frames of the same sound came before them; ids: count; tokens: count, d_model. Unused: 0 */
+  int64_t start_us;  /* time of the first sample, frame or character on the caller's clock; of features: of the first
+                        sample of the sound, whatever came before them */
   int64_t end_us;    /* images, text and finished tokens: until when it lasts, >= start_us; sound: ignored */
 } sns_item;
 
-/* What one request gave; pointers stay valid until the session's next call. Rows follow the items' order. A request
- * of no items gives no tokens and no sequences.
+/* What one request gave; pointers stay valid until the session's next call. Rows follow the items' order, or that of
+ * sns_session_set_order. A request of no items gives no tokens and no sequences.
  * Times of sound: frame f covers the tile of one hop around its window's centre, clipped to the sound, rounded down to
  * whole microseconds: tiles touch exactly. A patch covers the tiles of its frames. Of finished features the sound is
  * taken to end with the last tile. Frames that only pad a sound to fixed_frames have empty spans at its end.
@@ -452,6 +457,14 @@ typedef struct sns_result {
 
 SNS_API int32_t sns_session_create(sns_model model, const sns_session_limits* limits, sns_session* out);
 SNS_API int32_t sns_session_run(sns_session session, const sns_item* items, int64_t count, sns_result* out);
+/* In which order the tokens of a sequence stand, from now on; at first SNS_ORDER_ITEMS. Text stands where it was added;
+ * the images and sounds between two texts are merged. Tokens of one image stay together, those of a sound are parted;
+ * its begin and prefix tokens stand before its first and its end token behind its last one.
+ *   TIME    by start time; on ties images come before sounds, and else the items' order decides
+ *   CHUNKS  by chunks of chunk_us from time 0 on, chunk = floor(start/chunk_us); in a chunk all images come first
+ * Memory is allocated here, not in the runs. chunk_us is 0 but for CHUNKS, where it is at least 1. */
+enum { SNS_ORDER_ITEMS = 0, SNS_ORDER_TIME = 1, SNS_ORDER_CHUNKS = 2 };
+SNS_API int32_t sns_session_set_order(sns_session session, int32_t order, int64_t chunk_us);
 /* At most so many latents for each sequence, of all requests until it is changed; at first, and for values above it, what
  * the model gives. Learned latents: the first ones are used, and give what a model with only these would give; with a
  * decoder, its first queries. Mean pool: fewer, longer runs. Merge: fewer tokens are left. Attention and prefix pools

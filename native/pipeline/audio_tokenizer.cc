@@ -78,6 +78,7 @@ AudioTokenizer::Shape AudioTokenizer::finish(int64_t frames, int64_t duration_x2
   }
   Shape s;
   s.frames = frames;
+  s.before = 0;
   s.duration_x2 = duration_x2;
   s.used_frames = config_.fixed_frames > 0 ? config_.fixed_frames : frames;
   if (patches()) {
@@ -111,17 +112,25 @@ AudioTokenizer::Shape AudioTokenizer::shape_of_samples(int64_t samples) const {
   return finish(plan_.frames(samples), 2 * samples, "samples");
 }
 
-AudioTokenizer::Shape AudioTokenizer::shape_of_features(int64_t frames) const {
+AudioTokenizer::Shape AudioTokenizer::shape_of_features(int64_t frames, int64_t before) const {
   if (frames > kMaxCount) {
     throw Error(Code::kLimitExceeded, "frames", "frames: " + std::to_string(frames) + " is above 2^31-1",
                 kMaxCount);
   }
-  const int64_t end = frames < 1 ? 0 : plan_.frame_centre_x2(frames - 1) + config_.log_mel.hop;
+  if (before < 0) throw Error(Code::kInvalidArgument, "dims", "dims[2]: negative");
+  const int64_t most = kMaxExtent / config_.log_mel.hop;
+  if (before > most - std::max<int64_t>(frames, 0)) {
+    throw Error(Code::kLimitExceeded, "frames", "frames: their sound would be longer than 2^40 samples",
+                most);
+  }
+  const int64_t end = frames < 1 ? 0 : plan_.frame_centre_x2(before + frames - 1) + config_.log_mel.hop;
   if (end > 2 * kMaxExtent) {
     throw Error(Code::kLimitExceeded, "frames", "frames: their sound would be longer than 2^40 samples",
-                kMaxExtent / config_.log_mel.hop);
+                most);
   }
-  return finish(frames, end, "frames");
+  Shape s = finish(frames, end, "frames");
+  s.before = before;
+  return s;
 }
 
 int64_t AudioTokenizer::tile_start_x2(int64_t frame, int64_t duration_x2) const {

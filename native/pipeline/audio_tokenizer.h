@@ -18,7 +18,8 @@ class AudioTokenizer {
     int64_t frames;       ///< that the sound itself gives
     int64_t used_frames;  ///< after cutting or padding to fixed_frames
     int64_t grid_f, grid_t;
-    int64_t duration_x2;  ///< in half samples
+    int64_t duration_x2;  ///< in half samples, from the sound's first sample on
+    int64_t before;       ///< frames of the sound before these
     int64_t tokens() const { return grid_f * grid_t; }
   };
 
@@ -31,9 +32,9 @@ class AudioTokenizer {
   /// Of a sound of `samples`; throws kInvalidShape when it is too short for a frame or a patch,
   /// kLimitExceeded when it has more frames than there are learned positions.
   Shape shape_of_samples(int64_t samples) const;
-  /// Of `frames` finished features. Their sound's length is unknown: it is taken to end with the last frame's
-  /// tile.
-  Shape shape_of_features(int64_t frames) const;
+  /// Of `frames` finished features that follow `before` others of the same sound. Its length is unknown: it
+  /// is taken to end with the last frame's tile.
+  Shape shape_of_features(int64_t frames, int64_t before) const;
 
   /// Half samples where the tile of `frame` begins: one hop around the window's centre, clipped to the sound.
   /// The tile of frame f ends where that of f+1 begins.

@@ -63,6 +63,7 @@ void validate(const ImageConfig& config) {
   in_range("patch_w", g.patch_w, 1);
   in_range("stride_h", g.stride_h, 1);
   in_range("stride_w", g.stride_w, 1);
+  in_range("temporal_patch", g.frames, 1, 1 << 16);
   in_range("prefix_tokens", config.prefix_tokens, 0);
   const int64_t least = config.position == Position::kLearned ? 1 : 0;
   const int64_t most = config.position == Position::kLearned ? kMaxCount : 0;

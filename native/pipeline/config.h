@@ -24,6 +24,16 @@ enum class Format : int32_t {
   kF32Features = 4,
   kI64Ids = 5,
   kF32Tokens = 6,
+  kU8Thwc = 7,
+};
+constexpr bool is_image(Format f) {
+  return f == Format::kU8Hwc || f == Format::kF32Chw || f == Format::kU8Thwc;
+}
+/// In which order a sequence's tokens stand.
+enum class TokenOrder : int32_t {
+  kItems = 0,   ///< as their items were given
+  kTime = 1,    ///< by start time, images first on ties
+  kChunks = 2,  ///< by chunks of time; in a chunk images first, then sound, each by time
 };
 enum class Position : int32_t { kNone = 0, kLearned = 1, kSinCos = 2 };
 /// How a learned table serves other grids than its own.

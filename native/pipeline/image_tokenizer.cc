@@ -9,8 +9,9 @@ namespace sns {
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader) {
   const PatchGeometry& g = config.geometry;
   ImageTensors t;
-  const int64_t patch =
-      checked_mul(checked_mul(g.channels, g.patch_h, "image.patch_h"), g.patch_w, "image.patch_w");
+  const int64_t patch = checked_mul(
+      checked_mul(checked_mul(g.channels, g.frames, "image.temporal_patch"), g.patch_h, "image.patch_h"),
+      g.patch_w, "image.patch_w");
   t.weight = reader.take("image.patch.weight", {d_model, patch});
   if (config.has_bias) t.bias = reader.take("image.patch.bias", {d_model});
   if (config.prefix_tokens > 0) t.prefix = reader.take("image.prefix", {config.prefix_tokens, d_model});
@@ -51,7 +52,7 @@ ImageTokenizer::ImageTokenizer(const ImageConfig& config, int64_t d_model, const
 ImageTokenizer::Shape ImageTokenizer::shape(Format format, int64_t height, int64_t width) const {
   const PatchGeometry& g = config_.geometry;
   Shape s;
-  if (format == Format::kU8Hwc && !config_.resize.none()) {
+  if (format != Format::kF32Chw && !config_.resize.none()) {
     s.resize = plan_resize(config_.resize, height, width);
     height = s.resize.height;
     width = s.resize.width;
@@ -144,10 +145,12 @@ void ImageTokenizer::run(Format format, const void* data, const Shape& shape, in
                          Parallel& parallel) const {
   PatchEmbedArgs args;
   const int64_t channels = config_.geometry.channels;
-  if (format == Format::kU8Hwc) {
+  if (format != Format::kF32Chw) {
+    const int64_t frames = format == Format::kU8Thwc ? config_.geometry.frames : 1;
     args.image.u8 = true;
     args.image.stride_c = 1;
     args.image.stride_x = channels;
+    args.image.stride_t = frames > 1 ? height * width * channels : 0;
     if (config_.resize.none()) {
       args.image.data = data;
       args.image.stride_y = channels * width;
@@ -157,8 +160,13 @@ void ImageTokenizer::run(Format format, const void* data, const Shape& shape, in
         args.image.data = static_cast<const uint8_t*>(data) + (plan.crop_y * width + plan.crop_x) * channels;
         args.image.stride_y = channels * width;
       } else {
-        run_resize(config_.resize, plan, channels, static_cast<const uint8_t*>(data), pixels, scratch,
-                   parallel);
+        const int64_t bytes = plan.height * plan.width * channels;
+        for (int64_t t = 0; t < frames; ++t) {
+          run_resize(config_.resize, plan, channels,
+                     static_cast<const uint8_t*>(data) + t * args.image.stride_t, pixels + t * bytes, scratch,
+                     parallel);
+        }
+        if (frames > 1) args.image.stride_t = bytes;
         args.image.data = pixels;
         args.image.stride_y = channels * plan.width;
       }

@@ -42,8 +42,8 @@ class ImageTokenizer {
   /// Learned positions of another grid into y [grid_h*grid_w, d_model].
   void interpolate(int64_t grid_h, int64_t grid_w, float* y, void* scratch, Parallel& parallel) const;
 
-  /// `format` is kU8Hwc or kF32Chw. `positions` [grid, d_model] already carry the modality, or null. `pixels`
-  /// has room for the resized bytes. Writes y [grid, d_model], row stride d_model.
+  /// `format` is an image's. `positions` [grid, d_model] already carry the modality, or null. `pixels` has
+  /// room for the resized bytes of all frames of a patch. Writes y [grid, d_model], row stride d_model.
   void run(Format format, const void* data, const Shape& shape, int64_t height, int64_t width,
            const float* positions, uint8_t* pixels, float* y, void* scratch, Parallel& parallel) const;
 

@@ -15,16 +15,17 @@ Body body_of(const Model& model, const ItemPlan& plan) {
 }
 
 bool has_clock(const Model& model, const ItemPlan& plan) {
-  return plan.body > 0 && body_of(model, plan) != Body::kCounted && plan.span_end_us > plan.item.start_us;
+  return plan.body > 0 && body_of(model, plan) != Body::kCounted && plan.span_end_us > plan.span_start_us;
 }
 
 /// When its last token begins.
 int64_t last_start(const Model& model, const ItemPlan& plan) {
-  if (plan.audio.grid_t == 0) return plan.item.start_us;
+  if (plan.audio.grid_t == 0) return plan.span_start_us;
   const AudioTokenizer& audio = *model.audio();
   const int64_t step = audio.patches() ? audio.config().stride_time : 1;
   return plan.item.start_us +
-         audio.micros(audio.tile_start_x2((plan.audio.grid_t - 1) * step, plan.audio.duration_x2));
+         audio.micros(
+             audio.tile_start_x2(plan.audio.before + (plan.audio.grid_t - 1) * step, plan.audio.duration_x2));
 }
 
 /// Ids from the clock's start to `us`; too many for 31 bits are only that.
@@ -40,8 +41,8 @@ int64_t ticks(const Model& model, const PositionPlan& p, int64_t us) {
 /// Of the items on one clock that starts at `next`; returns the first id past them.
 int64_t place_clock(const Model& model, ItemPlan* plans, int64_t count, int64_t next) {
   const ItemPlan& first = plans[0];
-  int64_t origin = first.item.start_us;
-  for (int64_t i = 1; i < count; ++i) origin = std::min(origin, plans[i].item.start_us);
+  int64_t origin = first.span_start_us;
+  for (int64_t i = 1; i < count; ++i) origin = std::min(origin, plans[i].span_start_us);
   const int64_t base = next + first.special + first.prefix;
   int64_t top = base;
   for (int64_t i = 0; i < count; ++i) {
@@ -51,7 +52,7 @@ int64_t place_clock(const Model& model, ItemPlan* plans, int64_t count, int64_t 
     p.base = base;
     p.origin_us = origin;
     p.counts_lead = i == 0;
-    p.lead = i == 0 ? next : base + ticks(model, p, plan.item.start_us);
+    p.lead = i == 0 ? next : base + ticks(model, p, plan.span_start_us);
     p.end = base + ticks(model, p, plan.span_end_us);
     top = std::max(top, base + ticks(model, p, last_start(model, plan)));
     if (i + 1 < count && plan.special > 0) top = std::max(top, p.end);

@@ -12,6 +12,7 @@ namespace {
 int64_t element_size(Format format) {
   switch (format) {
     case Format::kU8Hwc:
+    case Format::kU8Thwc:
       return 1;
     case Format::kS16Pcm:
       return 2;
@@ -30,12 +31,13 @@ Dims dims_of(Format format) {
   switch (format) {
     case Format::kU8Hwc:
     case Format::kF32Chw:
+    case Format::kU8Thwc:
       return {{"height", "width", "channels"}};
     case Format::kS16Pcm:
     case Format::kF32Pcm:
       return {{"samples", nullptr, nullptr}};
     case Format::kF32Features:
-      return {{"frames", "n_mels", nullptr}};
+      return {{"frames", "n_mels", nullptr}};  // dims[2], frames before them, is no size
     case Format::kI64Ids:
       return {{"count", nullptr, nullptr}};
     case Format::kF32Tokens:
@@ -48,6 +50,7 @@ bool fits(Modality modality, Format format) {
   switch (format) {
     case Format::kU8Hwc:
     case Format::kF32Chw:
+    case Format::kU8Thwc:
       return modality == Modality::kImage;
     case Format::kS16Pcm:
     case Format::kF32Pcm:
@@ -67,7 +70,7 @@ int64_t elements(const Item& item) {
   for (int i = 0; i < 3; ++i) {
     if (dims.names[i]) {
       count = checked_mul(count, item.dims[i], dims.names[i]);
-    } else if (item.dims[i] != 0) {
+    } else if (item.dims[i] != 0 && !(i == 2 && item.format == Format::kF32Features)) {
       fail(Code::kInvalidArgument, "dims", "dims[" + std::to_string(i) + "] is not used and must be 0");
     }
   }
@@ -93,7 +96,7 @@ void plan_audio(const AudioTokenizer* audio, const Item& item, ItemPlan& plan) {
   if (!audio) fail(Code::kInvalidArgument, "modality", "the model has no audio tokenizer");
   if (item.format == Format::kF32Features) {
     expect_width("n_mels", item.dims[1], audio->config().log_mel.n_mels);
-    plan.audio = audio->shape_of_features(item.dims[0]);
+    plan.audio = audio->shape_of_features(item.dims[0], item.dims[2]);
   } else {
     plan.audio = audio->shape_of_samples(item.dims[0]);
   }
@@ -115,6 +118,7 @@ ItemPlan plan_shape(const Model& model, const Item& item) {
   switch (item.format) {
     case Format::kU8Hwc:
     case Format::kF32Chw:
+    case Format::kU8Thwc:
       plan_image(model.image(), item, plan);
       break;
     case Format::kS16Pcm:
@@ -144,7 +148,10 @@ ItemPlan plan_shape(const Model& model, const Item& item) {
 
 ItemPlan plan_item(const Model& model, const Item& item) {
   ItemPlan plan = plan_shape(model, item);
-  const int64_t bytes = checked_mul(elements(item), element_size(item.format), "bytes");
+  int64_t bytes = checked_mul(elements(item), element_size(item.format), "bytes");
+  if (item.format == Format::kU8Thwc) {
+    bytes = checked_mul(bytes, model.image()->config().geometry.frames, "bytes");
+  }
   if (item.bytes != bytes) {
     fail(Code::kInvalidShape, "bytes",
          std::to_string(item.bytes) + ", the dims say " + std::to_string(bytes));
@@ -154,8 +161,14 @@ ItemPlan plan_item(const Model& model, const Item& item) {
     if (__builtin_add_overflow(item.start_us, duration, &plan.span_end_us)) {
       fail(Code::kInvalidArgument, "start_us", "the sound's end overflows 64 bits");
     }
+    const int64_t before = plan.audio.before;
+    plan.span_start_us =
+        item.start_us +
+        (before > 0 ? model.audio()->micros(model.audio()->tile_start_x2(before, plan.audio.duration_x2))
+                    : 0);
   } else {
     if (item.end_us < item.start_us) fail(Code::kInvalidArgument, "end_us", "before start_us");
+    plan.span_start_us = item.start_us;
     plan.span_end_us = item.end_us;
   }
   return plan;
@@ -180,7 +193,7 @@ void check_data(const Model& model, const ItemPlan& plan) {
                       " is outside the vocabulary [0, " + std::to_string(vocabulary) + ")",
                   vocabulary);
     }
-  } else if (item.format != Format::kU8Hwc && item.format != Format::kS16Pcm) {
+  } else if (element_size(item.format) == 4) {
     const int64_t bad = first_non_finite(static_cast<const float*>(item.data), item.bytes / 4);
     if (bad >= 0) fail(Code::kOutOfRange, "data", "element " + std::to_string(bad) + " is NaN or infinite");
   }
@@ -193,7 +206,7 @@ void describe(const Model& model, const ItemPlan& plan, int64_t index, const Tok
     table.modality[r] = modality;
     table.item[r] = static_cast<int32_t>(index);
     table.grid[2 * r] = table.grid[2 * r + 1] = -1;
-    table.span[2 * r] = plan.item.start_us;
+    table.span[2 * r] = plan.span_start_us;
     table.span[2 * r + 1] = plan.span_end_us;
   }
   const int64_t body = plan.body_row();
@@ -209,14 +222,14 @@ void describe(const Model& model, const ItemPlan& plan, int64_t index, const Tok
   const bool patches = audio.patches();
   const int64_t step = patches ? audio.config().stride_time : 1,
                 width = patches ? audio.config().patch_time : 1;
-  const int64_t duration = plan.audio.duration_x2, start = plan.item.start_us;
+  const int64_t duration = plan.audio.duration_x2, start = plan.item.start_us, before = plan.audio.before;
   int64_t* span = table.span + 2 * body;
-  int64_t at = audio.micros(audio.tile_start_x2(0, duration));
+  int64_t at = audio.micros(audio.tile_start_x2(before, duration));
   for (int64_t t = 0; t < plan.grid_w; ++t) {
-    const int64_t end = audio.micros(audio.tile_start_x2(t * step + width, duration));
+    const int64_t end = audio.micros(audio.tile_start_x2(before + t * step + width, duration));
     span[2 * t] = start + at;
     span[2 * t + 1] = start + end;
-    at = step == width ? end : audio.micros(audio.tile_start_x2((t + 1) * step, duration));
+    at = step == width ? end : audio.micros(audio.tile_start_x2(before + (t + 1) * step, duration));
   }
   for (int64_t f = 1; f < plan.grid_h; ++f) {
     std::copy(span, span + 2 * plan.grid_w, span + 2 * f * plan.grid_w);

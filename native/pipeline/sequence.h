@@ -25,7 +25,7 @@ struct ItemPlan {
   int64_t grid_h = 0, grid_w = 0;  ///< of the body; tokens run row-major
   ImageTokenizer::Shape image;
   AudioTokenizer::Shape audio = {};
-  int64_t span_end_us = 0;  ///< of the whole item
+  int64_t span_start_us = 0, span_end_us = 0;  ///< of the whole item
   PositionPlan position;
   int64_t rows() const { return 2 * special + prefix + body; }
   int64_t body_row() const { return first + special + prefix; }

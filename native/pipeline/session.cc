@@ -55,6 +55,27 @@ Session::Session(std::shared_ptr<const Model> model, const SessionLimits& limits
   prepare();
 }
 
+TokenTable Session::lay_out_table(Carver& carver) const {
+  const int64_t tokens = limits_.max_tokens;
+  TokenTable t;
+  t.modality = carver.take<int32_t>(tokens);
+  t.item = carver.take<int32_t>(tokens);
+  t.grid = carver.take<int32_t>(tokens * 2);
+  t.span = carver.take<int64_t>(tokens * 2);
+  t.position = carver.take<int32_t>(tokens * 3);
+  return t;
+}
+
+Session::Ordered Session::lay_out_ordered(Carver& carver) const {
+  const int64_t tokens = limits_.max_tokens;
+  Ordered o;
+  o.tokens = carver.take<float>(checked_mul(tokens, model_->d_model(), "max_tokens"));
+  o.table = lay_out_table(carver);
+  o.runs = carver.take<TokenRun>(tokens);
+  o.segments = carver.take<PackSegment>(tokens);
+  return o;
+}
+
 Session::Pieces Session::lay_out(Carver& carver) const {
   const int64_t d = model_->d_model(), tokens = limits_.max_tokens;
   const int threads = model_->engine().threads();
@@ -62,17 +83,14 @@ Session::Pieces Session::lay_out(Carver& carver) const {
   p.plans = carver.take<ItemPlan>(limits_.max_items);
   p.segments = carver.take<PackSegment>(limits_.max_items * kSegmentsPerItem);
   p.tokens = carver.take<float>(checked_mul(tokens, d, "max_tokens"));
-  p.table.modality = carver.take<int32_t>(tokens);
-  p.table.item = carver.take<int32_t>(tokens);
-  p.table.grid = carver.take<int32_t>(tokens * 2);
-  p.table.span = carver.take<int64_t>(tokens * 2);
-  p.table.position = carver.take<int32_t>(tokens * 3);
+  p.table = lay_out_table(carver);
   p.cu_seqlens = carver.take<int64_t>(limits_.max_sequences + 1);
   size_t scratch = 0;
   if (const ImageTokenizer* image = model_->image()) {
     scratch = std::max(scratch, image->scratch(limits_.max_pixels, tokens, threads));
     scratch = std::max(scratch, resize_space_.scratch);
-    p.pixels = carver.take<uint8_t>(resize_space_.bytes);
+    p.pixels =
+        carver.take<uint8_t>(checked_mul(resize_space_.bytes, image->config().geometry.frames, "max_pixels"));
     if (image->makes_positions()) {
       const int64_t patches = image->max_patches(limits_.max_pixels, tokens);
       if (image->config().position == Position::kSinCos) {
@@ -142,6 +160,45 @@ void Session::prepare() {
     at_.cu_latents[0] = 0;
   }
   at_.cu_seqlens[0] = 0;
+}
+
+void Session::set_order(TokenOrder order, int64_t chunk_us) {
+  const bool chunks = order == TokenOrder::kChunks;
+  if (chunks ? chunk_us < 1 : chunk_us != 0) {
+    throw Error(
+        Code::kInvalidArgument, "chunk_us",
+        "chunk_us: " + std::to_string(chunk_us) + (chunks ? " is below 1" : ", without chunks it is 0"));
+  }
+  if (order != TokenOrder::kItems && !order_memory_.data()) {
+    Carver size(nullptr);
+    lay_out_ordered(size);
+    if (size.bytes() > static_cast<size_t>(cpu_memory_bytes())) throw std::bad_alloc();
+    order_memory_ = AlignedArray<unsigned char>(static_cast<int64_t>(size.bytes()));
+    Carver carver(order_memory_.data());
+    ordered_ = lay_out_ordered(carver);
+  }
+  order_ = order;
+  chunk_us_ = chunk_us;
+}
+
+/// Moves the packed tokens of `count` items to where their order wants them.
+void Session::reorder(Result& result, int64_t count) {
+  const int64_t d = model_->d_model();
+  PackArgs move;
+  move.segment_count = interleave(at_.plans, count, at_.table.span, order_, chunk_us_, ordered_.runs);
+  for (int64_t i = 0; i < move.segment_count; ++i) {
+    PackSegment& segment = ordered_.segments[i] = {};
+    segment.rows = at_.tokens + ordered_.runs[i].first * d;
+    segment.ld = d;
+    segment.count = ordered_.runs[i].count;
+  }
+  move.segments = ordered_.segments;
+  move.dim = move.ldy = d;
+  move.y = ordered_.tokens;
+  pack_cpu(move, model_->engine().parallel());
+  sns::reorder(ordered_.runs, move.segment_count, at_.table, ordered_.table);
+  tokens_ = ordered_.tokens;
+  result.table = ordered_.table;
 }
 
 void Session::set_adapter(std::shared_ptr<const Adapter> adapter) {
@@ -225,7 +282,7 @@ int64_t Session::plan(const ItemSource& items, int64_t count) {
     if (sequence >= limits_.max_sequences) {
       over_limit(field("sequence"), sequence + 1, "max_sequences", limits_.max_sequences);
     }
-    const bool image = item.format == Format::kU8Hwc || item.format == Format::kF32Chw;
+    const bool image = is_image(item.format);
     const bool sound = item.format == Format::kS16Pcm || item.format == Format::kF32Pcm;
     ItemPlan plan;
     try {
@@ -236,7 +293,7 @@ int64_t Session::plan(const ItemSource& items, int64_t count) {
     if (image && item.dims[0] * item.dims[1] > limits_.max_pixels) {
       over_limit(field("pixels"), item.dims[0] * item.dims[1], "max_pixels", limits_.max_pixels);
     }
-    if (item.format == Format::kU8Hwc) {
+    if (image && item.format != Format::kF32Chw) {
       try {
         check_resize(plan);
       } catch (const Error& e) {
@@ -310,6 +367,7 @@ void Session::tokenize(const ItemPlan& plan, float* y) {
   switch (item.format) {
     case Format::kU8Hwc:
     case Format::kF32Chw:
+    case Format::kU8Thwc:
       model_->image()->run(item.format, item.data, plan.image, item.dims[0], item.dims[1],
                            image_positions(plan), at_.pixels, y, at_.scratch, parallel);
       break;
@@ -451,6 +509,9 @@ Result Session::run(const ItemSource& items, int64_t count) {
     at_.cu_seqlens[plan.item.sequence + 1] = tokens;
   }
   pack_cpu(pack, model_->engine().parallel());
+  tokens_ = at_.tokens;
+  result.table = at_.table;
+  if (order_ != TokenOrder::kItems) reorder(result, count);
   result.times.pack = watch.lap();
 
   if (const Compressor* compressor = model_->compressor()) {
@@ -467,13 +528,12 @@ Result Session::run(const ItemSource& items, int64_t count) {
   }
   sequences_ = result.sequences;
   result.tokens_count = tokens;
-  result.tokens = at_.tokens;
+  result.tokens = tokens_;
   result.cu_seqlens = at_.cu_seqlens;
   if (adapter_ || model_->head()) {
     finish_rows(result);
     result.times.embedding = watch.lap();
   }
-  result.table = at_.table;
   result.times.total = total.lap();
   return result;
 }

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "pipeline/adapter.h"
-#include "pipeline/sequence.h"
+#include "pipeline/interleave.h"
 
 namespace sns {
 
@@ -45,6 +45,8 @@ class Session {
   void set_sequence_latents(const int64_t* max_latents, int64_t count);
   /// Compressor::attention of the last run, which must have succeeded; out_count must be its size.
   void attention(int64_t sequence, float* out, int64_t out_count);
+  /// In which order the tokens of all following runs stand. Memory is allocated here.
+  void set_order(TokenOrder order, int64_t chunk_us);
   /// Used by all following runs; null = none. Scratch is allocated here.
   void set_adapter(std::shared_ptr<const Adapter> adapter);
 
@@ -72,17 +74,27 @@ class Session {
     Head::Buffers head;
     unsigned char* scratch = nullptr;
   };
+  /// The packed sequence in another order than the items'.
+  struct Ordered {
+    float* tokens = nullptr;
+    TokenTable table;
+    TokenRun* runs = nullptr;
+    PackSegment* segments = nullptr;
+  };
   Pieces lay_out(Carver& carver) const;
+  TokenTable lay_out_table(Carver& carver) const;
+  Ordered lay_out_ordered(Carver& carver) const;
   void prepare();
   int64_t plan(const ItemSource& items, int64_t count);
   void choose_heads(int64_t count);
+  void reorder(Result& result, int64_t count);
   void finish_rows(Result& result);
   CompressorLimits compressor_limits() const {
     return {limits_.max_tokens, limits_.max_sequences, model_->engine().threads()};
   }
   CompressorMemory compressor_memory() const { return {compressor_limits(), at_.compressor, at_.scratch}; }
   CompressorInput compressor_input(int64_t sequences) const {
-    return {at_.tokens, at_.cu_seqlens, at_.cu_latents, sequences};
+    return {tokens_, at_.cu_seqlens, at_.cu_latents, sequences};
   }
   void check_resize(const ItemPlan& plan) const;
   const float* sincos_positions(GridTable& table, Modality modality, int64_t grid_h, int64_t grid_w);
@@ -95,7 +107,12 @@ class Session {
   ResizeSpace resize_space_;
   AlignedArray<unsigned char> workspace_;
   Pieces at_;
-  int64_t sequences_ = 0;  ///< of the last run, 0 if it failed
+  int64_t sequences_ = 0;          ///< of the last run, 0 if it failed
+  const float* tokens_ = nullptr;  ///< of the last run
+  TokenOrder order_ = TokenOrder::kItems;
+  int64_t chunk_us_ = 0;
+  AlignedArray<unsigned char> order_memory_;
+  Ordered ordered_;
   std::shared_ptr<const Adapter> adapter_;
   AlignedArray<float> adapted_;  ///< the rows that the adapter gives
   AlignedArray<unsigned char> adapter_scratch_;

@@ -334,6 +334,9 @@ TEST(SessionArguments, Limits) {
   expect_error(kInvalid, "session", sns_session_workspace(nullptr, &bytes));
   const Session session = make_session(model.get());
   expect_error(kInvalid, "bytes", sns_session_workspace(session.get(), nullptr));
+  expect_error(kInvalid, "session", sns_session_set_order(nullptr, SNS_ORDER_TIME, 0));
+  expect_error(kInvalid, "order", sns_session_set_order(session.get(), 3, 0));
+  expect_error(kInvalid, "chunk_us", sns_session_set_order(session.get(), SNS_ORDER_CHUNKS, 0));
   ASSERT_SNS_OK(sns_session_workspace(session.get(), &bytes));
   EXPECT_GT(bytes, 200 * 16 * 4);
 }
@@ -358,7 +361,7 @@ TEST(CountTokens, AgreesWithRunsAndRejectsTheRest) {
   expect_error(kInvalid, "dims", count(0, 0, nullptr));
   expect_error(kInvalid, "out", sns_model_count_tokens(model.get(), 0, 0, image, nullptr));
   expect_error(kInvalid, "modality", count(3, 0, image));
-  expect_error(kInvalid, "format", count(0, 7, image));
+  expect_error(kInvalid, "format", count(0, 8, image));
   expect_error(kInvalid, "format", count(1, 0, image));
   expect_error(SNS_ERROR_INVALID_SHAPE, "height", count(0, 0, small));
   expect_error(SNS_ERROR_INVALID_SHAPE, "width", count(0, 0, overflow));

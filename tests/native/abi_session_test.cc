@@ -85,7 +85,7 @@ TEST_F(SessionRun, BadItems) {
   for (size_t i = 0; i < 7; ++i) {
     reject(kInvalid, i, "modality", [](sns_item& x) { x.modality = 3; });
     reject(kInvalid, i, "modality", [](sns_item& x) { x.modality = -1; });
-    reject(kInvalid, i, "format", [](sns_item& x) { x.format = 7; });
+    reject(kInvalid, i, "format", [](sns_item& x) { x.format = 8; });
     reject(kInvalid, i, "format", [](sns_item& x) { x.format = kHuge; });
     reject(kInvalid, i, "data", [](sns_item& x) { x.data = nullptr; });
     reject(SNS_ERROR_INVALID_SHAPE, i, "bytes", [](sns_item& x) { x.bytes += 1; });

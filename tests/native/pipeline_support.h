@@ -236,6 +236,7 @@ inline OwnedItem make_item(Format format, std::initializer_list<int64_t> dims, R
   const auto normal = +[](Random& r) { return static_cast<float>(r.normal()); };
   switch (format) {
     case Format::kU8Hwc:
+    case Format::kU8Thwc:
       o.fill(
           count, +[](Random& r) { return static_cast<unsigned char>(r.integer(0, 255)); }, random);
       modality = Modality::kImage;

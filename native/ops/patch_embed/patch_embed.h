@@ -7,29 +7,34 @@ namespace sns {
 
 /// Order in which a patch is flattened; it must match the weights.
 enum class PatchOrder : int32_t {
-  kChannelFirst = 0,  ///< (c p1 p2): a Conv2d weight [d, c, p1, p2] read as [d, c·p1·p2]
-  kChannelLast = 1,   ///< (p1 p2 c): einops 'b c (h p1) (w p2) -> b (h w) (p1 p2 c)', SigLIP2-NaFlex
+  /// (c t p1 p2): a Conv3d weight [d, c, t, p1, p2], or with one frame a Conv2d weight [d, c, p1, p2];
+  /// Qwen2-VL
+  kChannelFirst = 0,
+  /// (t p1 p2 c): einops 'b c (h p1) (w p2) -> b (h w) (p1 p2 c)', SigLIP2-NaFlex; frames follow each other
+  kChannelLast = 1,
 };
 
 /// A Conv2d without padding: grid = ⌊(size − patch)/stride⌋ + 1, remainders at the right and bottom are
-/// dropped.
+/// dropped. With several frames a Conv3d whose kernel covers all frames of the image.
 struct PatchGeometry {
   int64_t channels = 3;
   int64_t patch_h = 16, patch_w = 16;
   int64_t stride_h = 16, stride_w = 16;
   PatchOrder order = PatchOrder::kChannelFirst;
+  int64_t frames = 1;
   int64_t grid_h(int64_t height) const { return height < patch_h ? 0 : (height - patch_h) / stride_h + 1; }
   int64_t grid_w(int64_t width) const { return width < patch_w ? 0 : (width - patch_w) / stride_w + 1; }
-  int64_t patch_size() const { return channels * patch_h * patch_w; }
+  int64_t patch_size() const { return channels * frames * patch_h * patch_w; }
 };
 
-/// An image anywhere in memory: element (c, y, x) is data[c·stride_c + y·stride_y + x·stride_x].
-/// One description serves HWC bytes, CHW floats and a [time, mel] spectrogram read as (frequency, time).
+/// An image anywhere in memory: element (t, c, y, x) is data[t·stride_t + c·stride_c + y·stride_y +
+/// x·stride_x], t < geometry.frames; stride_t = 0 shows one picture in every frame. One description serves
+/// HWC bytes, CHW floats and a [time, mel] spectrogram read as (frequency, time).
 struct ImageView {
   const void* data = nullptr;
   bool u8 = true;  ///< else float
   int64_t height = 0, width = 0;
-  int64_t stride_y = 0, stride_x = 0, stride_c = 0;
+  int64_t stride_y = 0, stride_x = 0, stride_c = 0, stride_t = 0;
 };
 
 /// Projection and per-channel normalisation v ↦ v·scale[c] + shift[c]; for bytes with mean μ and deviation σ

@@ -20,11 +20,12 @@ constexpr int64_t kMaxPatch = (int64_t{1} << 31) / (128 * 255) - 1;
 constexpr int64_t kBlockRows = 512;
 constexpr int64_t kCopyRows = 32;  // of one task
 
-/// Elements [patch_h][patch_w·channels], interleaved, whatever the image's strides.
-void copy_patch(const PatchGeometry& g, const ImageView& image, const uint8_t* from, int64_t row_bytes,
+/// Elements [frames][patch_h][patch_w·channels], interleaved, whatever the image's strides.
+void copy_patch(const PatchGeometry& g, const ImageView& image, const uint8_t* first, int64_t row_bytes,
                 uint8_t* to) {
   const int64_t n = g.patch_w * g.channels;
-  for (int64_t y = 0; y < g.patch_h; ++y, from += image.stride_y, to += row_bytes) {
+  for (int64_t row = 0; row < g.frames * g.patch_h; ++row, to += row_bytes) {
+    const uint8_t* from = first + row / g.patch_h * image.stride_t + row % g.patch_h * image.stride_y;
     if (image.stride_c == 1 && image.stride_x == g.channels) {
       std::memcpy(to, from, static_cast<size_t>(n));
     } else {
@@ -41,10 +42,11 @@ void copy_patch(const PatchGeometry& g, const ImageView& image, const uint8_t* f
 PatchEmbedBytes::PatchEmbedBytes(const PatchGeometry& g, const float* weight, const float* bias, int64_t out,
                                  const float* scale, const float* shift) {
   const int64_t row = round_up(g.patch_w * g.channels, 4);
-  if (!has_avx512_vnni() || g.patch_h * row > kMaxPatch) return;
+  const int64_t rows = checked_mul(g.frames, g.patch_h, "patch");
+  if (!has_avx512_vnni() || checked_mul(rows, row, "patch") > kMaxPatch) return;
   out_ = out;
   row_bytes_ = row;
-  patch_bytes_ = g.patch_h * row;
+  patch_bytes_ = rows * row;
   const int64_t panels = ceil_div(out, kPanel), panel_bytes = patch_bytes_ * kDigits * kPanel;
   digits_ = AlignedArray<int8_t>(checked_mul(panels, panel_bytes, "weight"));
   start_ = AlignedArray<int32_t>(panels * kDigits * kPanel);
@@ -57,13 +59,13 @@ PatchEmbedBytes::PatchEmbedBytes(const PatchGeometry& g, const float* weight, co
   const bool planes = g.order == PatchOrder::kChannelFirst;
   for (int64_t o = 0; o < out; ++o) {
     const float* w = weight + o * g.patch_size();
-    // Element (c, y, x) of the patch in the caller's order.
+    // Element (c, y, x) of the patch in the caller's order; y runs over the rows of all frames.
     const auto at = [&](int64_t c, int64_t y, int64_t x) {
-      return double{w[planes ? (c * g.patch_h + y) * g.patch_w + x : (y * g.patch_w + x) * g.channels + c]};
+      return double{w[planes ? (c * rows + y) * g.patch_w + x : (y * g.patch_w + x) * g.channels + c]};
     };
     double largest = 0, offset = bias ? double{bias[o]} : 0;
     for (int64_t c = 0; c < g.channels; ++c) {
-      for (int64_t y = 0; y < g.patch_h; ++y) {
+      for (int64_t y = 0; y < rows; ++y) {
         for (int64_t x = 0; x < g.patch_w; ++x) {
           largest = std::max(largest, std::abs(at(c, y, x) * double{scale[c]}));
           offset += at(c, y, x) * (double{shift[c]} + 128.0 * double{scale[c]});
@@ -77,7 +79,7 @@ PatchEmbedBytes::PatchEmbedBytes(const PatchGeometry& g, const float* weight, co
     bias_[o] = static_cast<float>(offset);
     int8_t* panel = digits_.data() + o / kPanel * panel_bytes;
     int32_t* start = start_.data() + o / kPanel * kDigits * kPanel + o % kPanel;
-    for (int64_t y = 0; y < g.patch_h; ++y) {
+    for (int64_t y = 0; y < rows; ++y) {
       for (int64_t i = 0; i < g.patch_w * g.channels; ++i) {
         const int64_t c = i % g.channels;
         int64_t q = step > 0 ? std::llrint(at(c, y, i / g.channels) * double{scale[c]} / double{step}) : 0;

@@ -33,7 +33,7 @@ class PatchEmbedBytes {
  private:
   int64_t out_ = 0;
   int64_t row_bytes_ = 0;            ///< one row of a patch, padded to whole groups of four bytes
-  int64_t patch_bytes_ = 0;          ///< patch_h·row_bytes
+  int64_t patch_bytes_ = 0;          ///< frames·patch_h·row_bytes
   AlignedArray<int8_t> digits_;      ///< [panels of 16 outputs][patch_bytes/4][3 digits][16 outputs][4]
   AlignedArray<int32_t> start_;      ///< [panels][3][16]: −128·Σ of the digits
   AlignedArray<float> step_, bias_;  ///< [panels·16]

@@ -50,6 +50,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   g.stride_h = rng.coin() ? g.patch_h : rng.integer(1, 20);
   g.stride_w = rng.coin() ? g.patch_w : rng.integer(1, 20);
   g.order = rng.coin() ? PatchOrder::kChannelFirst : PatchOrder::kChannelLast;
+  g.frames = rng.integer(0, 2) == 0 ? rng.integer(2, 4) : 1;
   // Remainders on both sides; now and then an image smaller than a patch.
   const int64_t height =
       std::max<int64_t>(1, g.patch_h + g.stride_h * rng.integer(0, 6) + rng.integer(-1, 3));
@@ -69,9 +70,12 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   args.image.stride_c = layout.stride_c;
   args.image.stride_y = layout.stride_y;
   args.image.stride_x = layout.stride_x;
+  // Frames one after the other; now and then the same picture in all of them.
+  args.image.stride_t = g.frames > 1 && rng.coin() ? layout.span + rng.integer(0, 5) : 0;
+  const int64_t span = layout.span + (g.frames - 1) * args.image.stride_t;
   args.normalised = rng.integer(0, 3) == 0;
-  std::vector<uint8_t> bytes(static_cast<size_t>(args.image.u8 ? layout.span : 0));
-  std::vector<float> floats(static_cast<size_t>(args.image.u8 ? 0 : layout.span));
+  std::vector<uint8_t> bytes(static_cast<size_t>(args.image.u8 ? span : 0));
+  std::vector<float> floats(static_cast<size_t>(args.image.u8 ? 0 : span));
   for (auto& v : bytes) v = static_cast<uint8_t>(rng.next());
   rng.fill_normal(floats.begin(), floats.end());
   if (args.image.u8) {
@@ -113,11 +117,12 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   const auto n = [](int64_t v) { return static_cast<long long>(v); };
   std::snprintf(
       shape, sizeof(shape),
-      "%s %lldx%lldx%lld, strides c %lld y %lld x %lld%s, patch %lldx%lld every %lldx%lld, %s → %lld%s%s",
-      args.image.u8 ? "bytes" : "floats", n(g.channels), n(height), n(width), n(layout.stride_c),
-      n(layout.stride_y), n(layout.stride_x), args.normalised ? ", normalised" : "", n(g.patch_h),
-      n(g.patch_w), n(g.stride_h), n(g.stride_w),
-      g.order == PatchOrder::kChannelFirst ? "(c p1 p2)" : "(p1 p2 c)", n(out), b ? ", bias" : "",
+      "%s %lldx%lldx%lldx%lld, strides t %lld c %lld y %lld x %lld%s, patch %lldx%lld every %lldx%lld, %s → "
+      "%lld%s%s",
+      args.image.u8 ? "bytes" : "floats", n(g.frames), n(g.channels), n(height), n(width),
+      n(args.image.stride_t), n(layout.stride_c), n(layout.stride_y), n(layout.stride_x),
+      args.normalised ? ", normalised" : "", n(g.patch_h), n(g.patch_w), n(g.stride_h), n(g.stride_w),
+      g.order == PatchOrder::kChannelFirst ? "(c t p1 p2)" : "(t p1 p2 c)", n(out), b ? ", bias" : "",
       args.position ? ", position" : "");
   p.shape = shape;
   p.measure = "NMSE";
@@ -145,7 +150,7 @@ Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out
   auto state = std::make_shared<State>();
   Random rng(1);
   const int64_t rows = g.grid_h(image.height) * g.grid_w(image.width);
-  const int64_t elements = g.channels * image.height * image.width;
+  const int64_t elements = g.frames * g.channels * image.height * image.width;
   std::vector<float> weight(static_cast<size_t>(out * g.patch_size())), bias(static_cast<size_t>(out));
   rng.fill_normal(weight.begin(), weight.end(), 0.05);
   rng.fill_normal(bias.begin(), bias.end());
@@ -186,11 +191,14 @@ Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out
 
 std::vector<Work> works() {
   const ImageView rgb224{nullptr, true, 224, 224, 224 * 3, 3, 1};
+  const ImageView frames224{nullptr, true, 224, 224, 224 * 3, 3, 1, 224 * 224 * 3};
   const ImageView planes224{nullptr, false, 224, 224, 224, 1, 224 * 224};
   // [1024 frames, 128 mel] read as (frequency, time).
   const ImageView spectrogram{nullptr, false, 128, 1024, 1, 128, 0};
-  PatchGeometry vit16, vit14, naflex, ast;
+  PatchGeometry vit16, vit14, naflex, qwen, ast;
   vit14.patch_h = vit14.patch_w = vit14.stride_h = vit14.stride_w = 14;
+  qwen = vit14;
+  qwen.frames = 2;
   naflex.order = PatchOrder::kChannelLast;
   ast.channels = 1;
   ast.stride_h = ast.stride_w = 10;
@@ -199,6 +207,7 @@ std::vector<Work> works() {
       work("ViT-B/16, 224×224 floats CHW, 196 tokens, 768", vit16, planes224, 768),
       work("SigLIP2 (p1 p2 c), 224×224 bytes HWC, 196 tokens, 768", naflex, rgb224, 768),
       work("ViT-L/14, 224×224 bytes HWC, 256 tokens, 1024", vit14, rgb224, 1024),
+      work("Qwen2-VL 2×14×14, two frames of 224×224 bytes HWC, 256 tokens, 1280", qwen, frames224, 1280),
       work("AST, 128×1024 floats, 16×16 every 10, 1212 tokens, 768", ast, spectrogram, 768),
   };
 }

@@ -105,13 +105,12 @@ void FillTransposed(const float* in, int64_t stride_x, const PatchGeometry& g, f
   }
 }
 
-/// Three interleaved channels of bytes into three planes. From `in` on, the image has `columns` ≥ patch_w
-/// pixels a row.
+/// Three interleaved channels of bytes into three planes, `plane` floats apart. From `in` on, the image has
+/// `columns` ≥ patch_w pixels a row.
 void FillRgb(const uint8_t* in, int64_t columns, int64_t stride_y, const PatchGeometry& g, const float* scale,
-             const float* shift, float* out) {
+             const float* shift, int64_t plane, float* out) {
   const hn::Full128<uint8_t> d8;
   constexpr int64_t kStep = 16;
-  const int64_t plane = g.patch_h * g.patch_w;
   HWY_ALIGN uint8_t pixels[3 * kStep];
   for (int64_t y = 0; y < g.patch_h; ++y, in += stride_y, out += g.patch_w) {
     for (int64_t x = 0; x < g.patch_w; x += kStep) {
@@ -157,9 +156,9 @@ HWY_INLINE void FillInterleaved(const T* in, int64_t stride_y, const PatchGeomet
 /// Any strides.
 template <class T>
 void FillAny(const T* in, const ImageView& image, const PatchGeometry& g, const float* scale,
-             const float* shift, float* out) {
+             const float* shift, int64_t plane, float* out) {
   const bool first = g.order == PatchOrder::kChannelFirst;
-  const int64_t to_c = first ? g.patch_h * g.patch_w : 1, to_x = first ? 1 : g.channels;
+  const int64_t to_c = first ? plane : 1, to_x = first ? 1 : g.channels;
   for (int64_t c = 0; c < g.channels; ++c) {
     for (int64_t y = 0; y < g.patch_h; ++y) {
       const T* from = in + c * image.stride_c + y * image.stride_y;
@@ -171,12 +170,13 @@ void FillAny(const T* in, const ImageView& image, const PatchGeometry& g, const 
   }
 }
 
-/// The patch whose first pixel is `in`; the image has `columns` pixels from there to its right edge.
+/// One frame of the patch whose first pixel is `in`; the image has `columns` pixels from there to its right
+/// edge.
 template <class T>
-HWY_INLINE void FillPatch(const T* in, int64_t columns, const PatchJob& job, float* out) {
+HWY_INLINE void FillFrame(const T* in, int64_t columns, const PatchJob& job, float* out) {
   const PatchGeometry& g = job.geometry;
   const ImageView& image = job.image;
-  const int64_t plane = g.patch_h * g.patch_w;
+  const int64_t plane = g.frames * g.patch_h * g.patch_w;
   const bool planes = g.order == PatchOrder::kChannelFirst || g.channels == 1;
   if (planes && image.stride_x == 1) {
     for (int64_t c = 0; c < g.channels; ++c) {
@@ -190,7 +190,7 @@ HWY_INLINE void FillPatch(const T* in, int64_t columns, const PatchJob& job, flo
   }
   if constexpr (sizeof(T) == 1) {
     if (planes && g.channels == 3 && image.stride_c == 1 && image.stride_x == 3) {
-      FillRgb(in, columns, image.stride_y, g, job.scale, job.shift, out);
+      FillRgb(in, columns, image.stride_y, g, job.scale, job.shift, plane, out);
       return;
     }
   } else {
@@ -202,7 +202,15 @@ HWY_INLINE void FillPatch(const T* in, int64_t columns, const PatchJob& job, flo
       return;
     }
   }
-  FillAny(in, image, g, job.scale, job.shift, out);
+  FillAny(in, image, g, job.scale, job.shift, plane, out);
+}
+
+template <class T>
+HWY_INLINE void FillPatch(const T* in, int64_t columns, const PatchJob& job, float* out) {
+  const PatchGeometry& g = job.geometry;
+  const bool planes = g.order == PatchOrder::kChannelFirst || g.channels == 1;
+  const int64_t step = g.patch_h * g.patch_w * (planes ? 1 : g.channels);
+  for (int64_t t = 0; t < g.frames; ++t) FillFrame(in + t * job.image.stride_t, columns, job, out + t * step);
 }
 
 /// RowSource::fill: patches [row, row+count).
@@ -237,7 +245,9 @@ const PatchGeometry& checked(const PatchGeometry& g) {
     throw Error(Code::kInvalidShape, "patch", "patch: sides must be positive");
   if (g.stride_h < 1 || g.stride_w < 1)
     throw Error(Code::kInvalidShape, "stride", "stride: must be positive");
-  checked_mul(checked_mul(g.patch_h, g.patch_w, "patch"), g.channels, "patch");
+  if (g.frames < 1) throw Error(Code::kInvalidShape, "frames", "frames: must be positive");
+  checked_mul(checked_mul(checked_mul(g.patch_h, g.patch_w, "patch"), g.channels, "patch"), g.frames,
+              "patch");
   return g;
 }
 

@@ -12,19 +12,18 @@ void patch_embed_ref(const PatchGeometry& geometry, const float* weight, const f
   std::vector<double> patch(static_cast<size_t>(g.patch_size()));
   for (int64_t gy = 0; gy < grid_h; ++gy) {
     for (int64_t gx = 0; gx < grid_w; ++gx) {
-      for (int64_t c = 0; c < g.channels; ++c) {
-        for (int64_t py = 0; py < g.patch_h; ++py) {
-          for (int64_t px = 0; px < g.patch_w; ++px) {
-            const int64_t at = c * image.stride_c + (gy * g.stride_h + py) * image.stride_y +
-                               (gx * g.stride_w + px) * image.stride_x;
-            const double raw = image.u8 ? static_cast<double>(static_cast<const uint8_t*>(image.data)[at])
-                                        : static_cast<double>(static_cast<const float*>(image.data)[at]);
-            const int64_t to = g.order == PatchOrder::kChannelFirst ? (c * g.patch_h + py) * g.patch_w + px
-                                                                    : (py * g.patch_w + px) * g.channels + c;
-            patch[static_cast<size_t>(to)] =
-                args.normalised ? raw : raw * static_cast<double>(scale[c]) + static_cast<double>(shift[c]);
-          }
-        }
+      for (int64_t i = 0; i < g.patch_size(); ++i) {  // (c t py px)
+        const int64_t px = i % g.patch_w, py = i / g.patch_w % g.patch_h;
+        const int64_t t = i / (g.patch_w * g.patch_h) % g.frames, c = i / (g.patch_w * g.patch_h * g.frames);
+        const int64_t at = t * image.stride_t + c * image.stride_c + (gy * g.stride_h + py) * image.stride_y +
+                           (gx * g.stride_w + px) * image.stride_x;
+        const double raw = image.u8 ? static_cast<double>(static_cast<const uint8_t*>(image.data)[at])
+                                    : static_cast<double>(static_cast<const float*>(image.data)[at]);
+        const int64_t to = g.order == PatchOrder::kChannelFirst
+                               ? i
+                               : ((t * g.patch_h + py) * g.patch_w + px) * g.channels + c;
+        patch[static_cast<size_t>(to)] =
+            args.normalised ? raw : raw * static_cast<double>(scale[c]) + static_cast<double>(shift[c]);
       }
       const int64_t row = gy * grid_w + gx;
       for (int64_t o = 0; o < out; ++o) {

@@ -21,5 +21,8 @@ public enum Format {
     I64_IDS,
 
     /** Any modality: finished tokens [count, dModel]. */
-    F32_TOKENS
+    F32_TOKENS,
+
+    /** Image: the frames of one temporal patch, bytes [temporalPatch, height, width, channels]. */
+    U8_THWC
 }

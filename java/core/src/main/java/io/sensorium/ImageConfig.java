@@ -6,7 +6,7 @@ import java.util.Objects;
 
 /**
  * Image tokenizer: resize (bytes only), normalise, cut into patches, project, add positions, put prefix tokens in front. Tensors: {@code
- * image.patch.weight} [dModel, channels·patchH·patchW]; {@code image.patch.bias} [dModel] if {@code hasBias}; {@code
+ * image.patch.weight} [dModel, channels·temporalPatch·patchH·patchW]; {@code image.patch.bias} [dModel] if {@code hasBias}; {@code
  * image.prefix} [prefixTokens, dModel]; {@code image.position} [prefixTokens + gridH·gridW, dModel] if learned.
  *
  * @param channels colour channels, at most 16
@@ -24,6 +24,7 @@ import java.util.Objects;
  * @param resize how pictures of bytes are brought to size; finished pixel values are taken as they are
  * @param mean mean of each channel of bytes scaled to [0, 1]; empty means 0; used for bytes only
  * @param std standard deviation likewise; empty means 1
+ * @param temporalPatch frames that a patch covers (Qwen2-VL: 2), or 1; a single picture stands for all of them
  */
 public record ImageConfig(
         int channels,
@@ -40,7 +41,8 @@ public record ImageConfig(
         boolean hasBias,
         ResizeConfig resize,
         List<Float> mean,
-        List<Float> std) {
+        List<Float> std,
+        int temporalPatch) {
 
     /** Rejects null. */
     public ImageConfig {
@@ -75,6 +77,7 @@ public record ImageConfig(
         builder.resize = resize;
         builder.mean = mean;
         builder.std = std;
+        builder.temporalPatch = temporalPatch;
         return builder;
     }
 
@@ -95,6 +98,7 @@ public record ImageConfig(
         private ResizeConfig resize = ResizeConfig.NONE;
         private List<Float> mean = List.of();
         private List<Float> std = List.of();
+        private int temporalPatch = 1;
 
         private Builder() {}
 
@@ -176,6 +180,12 @@ public record ImageConfig(
             return this;
         }
 
+        /** Sets {@link ImageConfig#temporalPatch()}. */
+        public Builder temporalPatch(int value) {
+            this.temporalPatch = value;
+            return this;
+        }
+
         /** Sets square patches without overlap. */
         public Builder patch(int size) {
             return patch(size, size);
@@ -251,7 +261,8 @@ public record ImageConfig(
                     hasBias,
                     resize,
                     mean,
-                    std);
+                    std,
+                    temporalPatch);
         }
     }
 }

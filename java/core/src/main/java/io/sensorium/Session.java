@@ -145,6 +145,29 @@ public final class Session implements AutoCloseable {
     }
 
     /**
+     * Adds the frames of one temporal patch, {@link ImageConfig#temporalPatch()} of them.
+     *
+     * @param thwc [frames, height, width, channels], interleaved
+     */
+    public Session frames(ByteBuffer thwc, int height, int width, int channels) {
+        int slot = slot();
+        int frames = model.image().map(ImageConfig::temporalPatch).orElse(1);
+        check(thwc.remaining(), product(product(frames, height, width), channels, 1));
+        long direct = Memory.address(thwc);
+        add(
+                slot,
+                thwc,
+                Modality.IMAGE,
+                Format.U8_THWC,
+                direct != 0 ? direct : staging.copy(thwc),
+                thwc.remaining(),
+                height,
+                width,
+                channels);
+        return this;
+    }
+
+    /**
      * Adds an image of floats that are already normalised.
      *
      * @param chw [channels, height, width], planar
@@ -193,9 +216,20 @@ public final class Session implements AutoCloseable {
      * @param logMel [frames, mels] as the model's front end would give
      */
     public Session features(FloatBuffer logMel, int frames, int mels) {
+        return features(logMel, frames, mels, 0);
+    }
+
+    /**
+     * Adds a part of a sound as features, such as {@link AudioStream} gives them: times of tokens are then those of the whole
+     * sound, whose first sample {@link #at} tells.
+     *
+     * @param logMel [frames, mels] as the model's front end would give
+     * @param before how many frames of the same sound came before these
+     */
+    public Session features(FloatBuffer logMel, int frames, int mels, long before) {
         int slot = slot();
         check(logMel.remaining(), product(frames, mels, 1));
-        addFloats(slot, logMel, Modality.AUDIO, Format.F32_FEATURES, frames, mels, 0);
+        addFloats(slot, logMel, Modality.AUDIO, Format.F32_FEATURES, frames, mels, before);
         return this;
     }
 
@@ -252,6 +286,25 @@ public final class Session implements AutoCloseable {
                     Reference.reachabilityFence(adapter);
                 }
             }
+        } finally {
+            handle.release();
+            Reference.reachabilityFence(this);
+        }
+        return this;
+    }
+
+    /**
+     * In which order the tokens of a sequence stand, from now on; at first {@link TokenOrder#ITEMS}. Text stands where it was
+     * added; the images and sounds between two texts are merged. Tokens of one image stay together, those of a sound are
+     * parted. Memory is allocated here, not in the runs.
+     *
+     * @param chunkMicros length of a chunk, counted from time 0; {@link TokenOrder#CHUNKS} only, else 0
+     */
+    public Session order(TokenOrder order, long chunkMicros) {
+        change();
+        long address = handle.acquire();
+        try {
+            Errors.check(Native.sns_session_set_order(address, order.ordinal(), chunkMicros));
         } finally {
             handle.release();
             Reference.reachabilityFence(this);

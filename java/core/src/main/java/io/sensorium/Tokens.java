@@ -8,8 +8,8 @@ import java.nio.LongBuffer;
 import java.util.Objects;
 
 /**
- * The packed token sequence of a request; a view, valid as its {@link Result} is. Rows follow the order of the items. The
- * buffers are read-only, in native order, and each method gives always the same buffer, rewound.
+ * The packed token sequence of a request; a view, valid as its {@link Result} is. Rows follow the order of the items,
+ * or that of {@link Session#order}. The buffers are read-only, in native order, and each method gives always the same buffer, rewound.
  */
 public final class Tokens {
     private static final Modality[] MODALITIES = Modality.values();

@@ -74,6 +74,7 @@ public final class Structs {
         c.position_resize(config.positionResize().ordinal());
         c.has_bias(bool(config.hasBias()));
         fill(c.resize(), config.resize());
+        c.temporal_patch(config.temporalPatch());
         for (int i = 0; i < MAX_CHANNELS; i++) {
             c.mean(i, i < config.mean().size() ? config.mean().get(i) : 0);
             c.std(i, i < config.std().size() ? config.std().get(i) : 1);

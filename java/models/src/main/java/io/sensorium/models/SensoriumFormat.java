@@ -105,6 +105,7 @@ final class SensoriumFormat {
                 .resize(node.has("resize") ? resize(node.object("resize")) : ResizeConfig.NONE)
                 .mean(node.floats("mean", new float[0]))
                 .std(node.floats("std", new float[0]))
+                .temporalPatch(node.integer("temporal_patch", 1))
                 .build();
         node.rejectUnknown();
         return config;
@@ -458,7 +459,7 @@ final class SensoriumFormat {
         try {
             if (parts.image != null) {
                 ImageConfig c = parts.image;
-                long patch = product(c.channels(), c.patchH(), c.patchW());
+                long patch = product(c.channels(), c.temporalPatch(), c.patchH(), c.patchW());
                 projection(map, "image.patch", d, patch, c.hasBias());
                 table(map, "image", c.prefixTokens(), c.position(), product(c.gridH(), c.gridW()), d);
             }
@@ -595,7 +596,8 @@ final class SensoriumFormat {
                     .put("order", lower(c.order()))
                     .put("position", lower(c.position()))
                     .put("position_resize", lower(c.positionResize()))
-                    .put("has_bias", c.hasBias());
+                    .put("has_bias", c.hasBias())
+                    .put("temporal_patch", c.temporalPatch());
             resize(node.putObject("resize"), c.resize());
             array(node.putArray("mean"), c.mean());
             array(node.putArray("std"), c.std());
