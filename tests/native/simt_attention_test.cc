@@ -25,9 +25,10 @@ TEST(SimtAttention, MatchesOracle) {
     const uint64_t seed = random.next();
     const bool strict = random.coin();
     const int multiprocessors = random.coin() ? 132 : 4;
-    const Parity p = attention_parity(seed, [&](const AttentionArgs& args) {
+    const auto kernel = [&](const AttentionArgs& args) {
       return run(args, strict ? Precision::kStrict : Precision::kFast, multiprocessors);
-    });
+    };
+    const Parity p = attention_parity(seed, kernel, strict);
     EXPECT_TRUE(p.guards_ok) << p.shape << " (seed " << seed << ")";
     EXPECT_LE(p.error, strict ? kAttentionNmse : kAttentionFastNmse) << p.shape << " (seed " << seed << ")";
     worst[strict] = std::max(worst[strict], p.error);

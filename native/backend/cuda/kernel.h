@@ -86,6 +86,10 @@ __device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) {
                : "r"(shared_address(row)));
 }
 
+/// Each rounded once: never contracted into a fused multiply-add.
+__device__ inline double multiply(double a, double b) { return __dmul_rn(a, b); }
+__device__ inline double add(double a, double b) { return __dadd_rn(a, b); }
+
 /// Two floats rounded to nearest even as packed bfloat16, `low` in the lower half.
 __device__ inline uint32_t pack_bf16(float low, float high) {
   uint32_t packed;

@@ -32,7 +32,7 @@ void spoil(std::vector<float>& m, int64_t row, int64_t cols, int64_t ld) {
 
 }  // namespace
 
-Parity attention_parity(uint64_t seed, const AttentionKernel& kernel) {
+Parity attention_parity(uint64_t seed, const AttentionKernel& kernel, bool large_scores) {
   Random r(seed);
   AttentionArgs a;
   const int64_t group = r.coin() ? 1 : r.integer(2, 4);
@@ -57,7 +57,7 @@ Parity attention_parity(uint64_t seed, const AttentionKernel& kernel) {
   a.ldk = a.kv_heads * a.qk_dim + (r.coin() ? 0 : r.integer(1, 20));
   a.ldv = a.kv_heads * a.v_dim + (r.coin() ? 0 : r.integer(1, 20));
   a.ldy = a.heads * a.v_dim + (r.coin() ? 0 : r.integer(1, 20));
-  in.q = matrix(r, total_q, a.heads * a.qk_dim, a.ldq, r.coin() ? 1 : 3);
+  in.q = matrix(r, total_q, a.heads * a.qk_dim, a.ldq, r.coin() && large_scores ? 3 : 1);
   in.k = matrix(r, total_k, a.kv_heads * a.qk_dim, a.ldk, 1);
   in.v = matrix(r, total_k, a.kv_heads * a.v_dim, a.ldv, 1);
   if (r.coin() && total_k > 0) {

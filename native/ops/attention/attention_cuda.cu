@@ -37,9 +37,9 @@ __device__ inline const void* aligned_down(const void* p) {
 }
 
 /// Queries or keys: FloatOperand with rows where row(r) says, null = zeros.
-template <int kCount, bool kSplit, class Row>
-struct RowOperand : gpu::FloatOperand<kCount, Shape::kK, kSplit, true> {
-  using Base = gpu::FloatOperand<kCount, Shape::kK, kSplit, true>;
+template <int kCount, int kParts, class Row>
+struct RowOperand : gpu::FloatOperand<kCount, Shape::kK, kParts, true> {
+  using Base = gpu::FloatOperand<kCount, Shape::kK, kParts, true>;
   Row row;
   const void* any;  ///< aligned_down
   __device__ RowOperand(const Row& r, int64_t dim, const void* a)
@@ -72,11 +72,12 @@ struct KeyRow {
 
 template <int kV, bool kStrict>
 struct Attention {
+  static constexpr Passes kScorePasses = kStrict ? Passes::kThirds : Passes::kOne;
   static constexpr Passes kPasses = kStrict ? Passes::kSplitAB : Passes::kOne;
-  using Q = RowOperand<kRows, kStrict, QueryRow>;
-  using K = RowOperand<kKeys, kStrict, KeyRow>;
-  using V = gpu::TransposedOperand<kV, kKeys, kStrict>;
-  using Scores = gpu::GemmTile<Shape, kPasses, Q, K>;
+  using Q = RowOperand<kRows, gpu::parts_a(kScorePasses), QueryRow>;
+  using K = RowOperand<kKeys, gpu::parts_b(kScorePasses), KeyRow>;
+  using V = gpu::TransposedOperand<kV, kKeys, gpu::parts_b(kPasses)>;
+  using Scores = gpu::GemmTile<Shape, kScorePasses, Q, K>;
   struct Shared {
     typename Scores::Stage stages[Shape::kStages];
     alignas(16) typename V::Stage v;
@@ -179,7 +180,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
       SNS_UNROLL
       for (int i = 0; i < 4; ++i) {
         const float* pair = scores.acc[0][n][i % 2] + i / 2 * 2;
-        gpu::split_pair<kStrict>(pair[0], pair[1], &p.hi[i], &p.lo[i]);
+        gpu::split_pair<gpu::parts_a(Types::kPasses)>(pair[0], pair[1], i, &p);
       }
       SNS_UNROLL
       for (int c = 0; c < kV / 16; ++c) {

@@ -9,8 +9,8 @@ using gpu::Passes;
 using Shape = gpu::GemmSmall;
 
 template <bool kAcross, bool kStrict>
-using Operand = std::conditional_t<kAcross, gpu::TransposedOperand<Shape::kM, Shape::kK, kStrict>,
-                                   gpu::FloatOperand<Shape::kM, Shape::kK, kStrict, false>>;
+using Operand = std::conditional_t<kAcross, gpu::TransposedOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1>,
+                                   gpu::FloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1, false>>;
 static_assert(Shape::kM == Shape::kN, "one operand type serves both sides");
 
 template <bool kAcrossA, bool kAcrossB, bool kStrict>

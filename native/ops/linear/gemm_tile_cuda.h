@@ -9,29 +9,39 @@
 
 namespace sns::gpu {
 
-/// Products taken per pair of fragments.
+/// Products taken per pair of fragments. A float is hi + lo to 2⁻¹⁶, hi + lo + rest to fp32.
 enum class Passes {
   kOne,      ///< hi·hi
   kSplitB,   ///< hi·lo + hi·hi: A is exact in bfloat16
-  kSplitAB,  ///< lo·hi + hi·lo + hi·hi
+  kSplitAB,  ///< lo·hi + hi·lo + hi·hi: NMSE about 1e-11
+  kThirds,  ///< rest·hi + hi·rest + lo·lo + lo·hi + hi·lo + hi·hi: fp32, for what goes through an exponential
 };
-constexpr bool splits_a(Passes p) { return p == Passes::kSplitAB; }
-constexpr bool splits_b(Passes p) { return p != Passes::kOne; }
+/// Into how many parts each operand is split.
+constexpr int parts_a(Passes p) { return p == Passes::kThirds ? 3 : p == Passes::kSplitAB ? 2 : 1; }
+constexpr int parts_b(Passes p) { return p == Passes::kThirds ? 3 : p == Passes::kOne ? 1 : 2; }
 
 /// 16 rows × 16 columns of k in the registers of a warp. [0] (row g, k 2p), [1] (row g, k 2p + 8), [2] and
 /// [3] the same of row g + 8, for g = lane / 4 and p = lane % 4: two B fragments of mma.m16n8k16; its A
 /// fragment is the same with [1] and [2] exchanged.
 struct Fragment {
-  uint32_t hi[4], lo[4];
+  uint32_t hi[4], lo[4] = {}, rest[4] = {};
 };
 
-/// Two neighbouring floats as packed bfloat16 high parts and what those leave over.
-template <bool kSplit>
-__device__ inline void split_pair(float a, float b, uint32_t* hi, uint32_t* lo) {
-  *hi = pack_bf16(a, b);
-  if (kSplit) {
-    *lo =
-        pack_bf16(a - from_bf16(static_cast<uint16_t>(*hi)), b - from_bf16(static_cast<uint16_t>(*hi >> 16)));
+/// Two neighbouring floats as packed bfloat16 parts, each what the ones before leave over.
+template <int kParts>
+__device__ inline void split_pair(float a, float b, int i, Fragment* f) {
+  const auto leave = [&](uint32_t packed) {
+    a -= from_bf16(static_cast<uint16_t>(packed));
+    b -= from_bf16(static_cast<uint16_t>(packed >> 16));
+  };
+  f->hi[i] = pack_bf16(a, b);
+  if (kParts > 1) {
+    leave(f->hi[i]);
+    f->lo[i] = pack_bf16(a, b);
+  }
+  if (kParts > 2) {
+    leave(f->lo[i]);
+    f->rest[i] = pack_bf16(a, b);
   }
 }
 
@@ -65,7 +75,7 @@ struct SplitOperand {
 };
 
 /// Rows of floats, k along memory. kAligned: base and ld are multiples of 16 bytes.
-template <int kRows, int kK, bool kSplit, bool kAligned>
+template <int kRows, int kK, int kParts, bool kAligned>
 struct FloatOperand {
   static constexpr int kLd = kK + 8;
   struct Stage {
@@ -93,13 +103,13 @@ struct FloatOperand {
     SNS_UNROLL
     for (int i = 0; i < 4; ++i) {
       const float* pair = at + i / 2 * 8 * kLd + i % 2 * 8;
-      split_pair<kSplit>(pair[0], pair[1], &f->hi[i], &f->lo[i]);
+      split_pair<kParts>(pair[0], pair[1], i, f);
     }
   }
 };
 
 /// The transposed: element (row, k) is x[k·ld + row].
-template <int kRows, int kK, bool kSplit>
+template <int kRows, int kK, int kParts>
 struct TransposedOperand {
   static constexpr int kLd = kRows + 4;
   struct Stage {
@@ -121,7 +131,7 @@ struct TransposedOperand {
     SNS_UNROLL
     for (int i = 0; i < 4; ++i) {
       const float* pair = at + i % 2 * 8 * kLd + i / 2 * 8;
-      split_pair<kSplit>(pair[0], pair[kLd], &f->hi[i], &f->lo[i]);
+      split_pair<kParts>(pair[0], pair[kLd], i, f);
     }
   }
 };
@@ -130,17 +140,20 @@ struct TransposedOperand {
 template <Passes kPasses>
 __device__ inline void multiply(float (&acc)[2][4], const Fragment& a, const Fragment& b) {
   const uint32_t a_hi[4] = {a.hi[0], a.hi[2], a.hi[1], a.hi[3]};
+  const uint32_t a_lo[4] = {a.lo[0], a.lo[2], a.lo[1], a.lo[3]};
   SNS_UNROLL
   for (int half = 0; half < 2; ++half) {
     const uint32_t b_hi[2] = {b.hi[2 * half], b.hi[2 * half + 1]};
-    if (splits_a(kPasses)) {
-      const uint32_t a_lo[4] = {a.lo[0], a.lo[2], a.lo[1], a.lo[3]};
-      mma_bf16(acc[half], a_lo, b_hi);
+    const uint32_t b_lo[2] = {b.lo[2 * half], b.lo[2 * half + 1]};
+    if (kPasses == Passes::kThirds) {
+      const uint32_t b_rest[2] = {b.rest[2 * half], b.rest[2 * half + 1]};
+      const uint32_t a_rest[4] = {a.rest[0], a.rest[2], a.rest[1], a.rest[3]};
+      mma_bf16(acc[half], a_rest, b_hi);
+      mma_bf16(acc[half], a_hi, b_rest);
+      mma_bf16(acc[half], a_lo, b_lo);
     }
-    if (splits_b(kPasses)) {
-      const uint32_t b_lo[2] = {b.lo[2 * half], b.lo[2 * half + 1]};
-      mma_bf16(acc[half], a_hi, b_lo);
-    }
+    if (parts_a(kPasses) > 1) mma_bf16(acc[half], a_lo, b_hi);
+    if (parts_b(kPasses) > 1) mma_bf16(acc[half], a_hi, b_lo);
     mma_bf16(acc[half], a_hi, b_hi);
   }
 }
@@ -195,10 +208,9 @@ struct GemmTile {
     cp_async_wait<0>();
   }
 
-  /// f(row in tile, column in tile, value) for every element, neighbouring threads neighbouring columns. Goes
-  /// through the stages' memory, so that global reads and writes are whole rows; ends the use of the stages.
-  template <class F>
-  __device__ void for_each(Stage* stages, F f) const {
+  /// The tile [Shape::kM][kTileLd] in the stages' memory, for all threads to read; ends the use of the
+  /// stages.
+  __device__ const float* to_shared(Stage* stages) const {
     auto* tile = reinterpret_cast<float*>(stages);
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const int row = warp / Shape::kWarpsN * Shape::kWarpM + lane / 4;
@@ -216,6 +228,14 @@ struct GemmTile {
       }
     }
     __syncthreads();
+    return tile;
+  }
+
+  /// f(row in tile, column in tile, value) for every element, neighbouring threads neighbouring columns, so
+  /// that global reads and writes are whole rows.
+  template <class F>
+  __device__ void for_each(Stage* stages, F f) const {
+    const float* tile = to_shared(stages);
     for (int i = static_cast<int>(threadIdx.x); i < Shape::kM * Shape::kN; i += Shape::kThreads) {
       const int r = i / Shape::kN, c = i % Shape::kN;
       f(r, c, tile[r * kTileLd + c]);

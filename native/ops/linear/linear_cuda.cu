@@ -11,7 +11,7 @@ using gpu::Passes;
 
 template <class Shape, bool kAligned, bool kStrict>
 struct Linear {
-  using A = gpu::FloatOperand<Shape::kM, Shape::kK, kStrict, kAligned>;
+  using A = gpu::FloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1, kAligned>;
   using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict>;
   using Tile = gpu::GemmTile<Shape, kStrict ? Passes::kSplitAB : Passes::kOne, A, B>;
 };

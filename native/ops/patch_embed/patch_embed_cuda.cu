@@ -83,9 +83,9 @@ struct ByteOperand {
 };
 
 /// FloatOperand with gathered rows.
-template <int kRows, int kK, bool kSplit>
-struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kSplit, true> {
-  using Base = gpu::FloatOperand<kRows, kK, kSplit, true>;
+template <int kRows, int kK, int kParts>
+struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kParts, true> {
+  using Base = gpu::FloatOperand<kRows, kK, kParts, true>;
   const PatchRow* rows;
   const int32_t* element;
   int run;
@@ -110,7 +110,7 @@ struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kSplit, true> {
 template <class Shape, bool kBytes, bool kStrict>
 struct PatchEmbed {
   using A = std::conditional_t<kBytes, ByteOperand<Shape::kM, Shape::kK>,
-                               PatchFloatOperand<Shape::kM, Shape::kK, kStrict>>;
+                               PatchFloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1>>;
   using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict>;
   using Tile = gpu::GemmTile<Shape,
                              !kStrict ? Passes::kOne

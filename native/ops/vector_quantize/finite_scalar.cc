@@ -1,17 +1,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/vector_quantize/finite_scalar.h"
 #include "ops/vector_quantize/vector_quantize.h"
-
-// Mentzer et al., "Finite Scalar Quantization: VQ-VAE Made Simple", 2023, in the form that published
-// tokenizers use (vector-quantize-pytorch): half range (L−1)/2·(1+ε), and for an even L a shift of
-// atanh(½ / half range), so that 0 falls on a step. (The paper's appendix has (1−ε) and tan.)
 
 namespace sns {
 namespace {
 
-constexpr int64_t kMaxDim = 16, kChunk = 256;
-constexpr double kEpsilon = 1e-3;
+constexpr int64_t kMaxDim = kFiniteScalarMaxDim, kChunk = 256;
 
 void validate(const int32_t* levels, int64_t dim) {
   if (dim < 1 || dim > kMaxDim) throw Error(Code::kInvalidArgument, "dim", "dim must be 1 to 16", kMaxDim);
@@ -20,15 +16,6 @@ void validate(const int32_t* levels, int64_t dim) {
     if (levels[i] < 1) throw Error(Code::kInvalidArgument, "levels", "levels must be positive", 1);
     codes = checked_mul(codes, levels[i], "levels");
   }
-}
-
-struct Bound {
-  double half, shift, offset;
-};
-
-Bound bound_of(int32_t levels) {
-  const double half = (levels - 1) * (1 + kEpsilon) / 2, offset = levels % 2 == 0 ? 0.5 : 0.0;
-  return {half, offset == 0 ? 0.0 : std::atanh(offset / half), offset};
 }
 
 template <class F>
@@ -43,12 +30,12 @@ void for_rows(Parallel& parallel, int64_t rows, F&& f) {
 void fsq_encode_cpu(const int32_t* levels, int64_t dim, const float* z, int64_t rows, int64_t* ids,
                     Parallel& parallel) {
   validate(levels, dim);
-  Bound bounds[kMaxDim];
-  for (int64_t i = 0; i < dim; ++i) bounds[i] = bound_of(levels[i]);
+  FiniteScalarBound bounds[kMaxDim];
+  for (int64_t i = 0; i < dim; ++i) bounds[i] = finite_scalar_bound(levels[i]);
   for_rows(parallel, rows, [&](int64_t r) {
     int64_t id = 0, basis = 1;
     for (int64_t i = 0; i < dim; ++i) {
-      const Bound& b = bounds[i];
+      const FiniteScalarBound& b = bounds[i];
       const double step = std::nearbyint(std::tanh(z[r * dim + i] + b.shift) * b.half - b.offset);
       // The 1+ε would round saturated values one step too far from 1001 levels on. A NaN becomes step 0.
       const double index = step + levels[i] / 2;

@@ -7,7 +7,7 @@
 #include "check/check.h"
 #include "check/guarded.h"
 #include "ops/vector_quantize/exact.h"
-#include "ops/vector_quantize/vector_quantize.h"
+#include "ops/vector_quantize/vector_quantize_check.h"
 
 namespace sns {
 namespace {
@@ -89,7 +89,7 @@ Data any_data(Random& random) {
   return static_cast<Data>(random.integer(0, static_cast<int64_t>(Data::kCount) - 1));
 }
 
-Parity vector_quantize_parity(Random& random, Parallel& parallel) {
+Parity nearest_parity(Random& random, const QuantizeKernels& kernels) {
   const int64_t rows = random.integer(0, random.coin() ? 5 : 80);
   const int64_t dim = random.integer(1, random.integer(0, 3) ? 70 : 260), ldx = dim + random.integer(0, 9);
   const int64_t size = random.integer(1, random.coin() ? 20 : 700);
@@ -100,9 +100,6 @@ Parity vector_quantize_parity(Random& random, Parallel& parallel) {
   Guarded<int64_t> ids(rows);
   fill(random, data, dim, codes, size, x.data(), rows, ldx);
 
-  const Codebook codebook(codes.data(), size, dim, metric);
-  Guarded<unsigned char> scratch(
-      static_cast<int64_t>(vector_quantize_scratch(codebook, rows, parallel.threads())));
   const bool outputs = random.coin();
   VectorQuantizeArgs args;
   args.x = x.data();
@@ -110,7 +107,7 @@ Parity vector_quantize_parity(Random& random, Parallel& parallel) {
   args.ldx = ldx;
   args.ids = ids.data();
   if (outputs) args.quantized = quantized.data(), args.distance = distance.data();
-  vector_quantize_cpu(codebook, args, scratch.data(), parallel);
+  const bool scratch_ok = kernels.quantize({codes.data(), size, dim, metric}, args);
 
   std::vector<int64_t> expected(static_cast<size_t>(rows));
   vector_quantize_ref(codes.data(), size, dim, metric, x.data(), rows, ldx, expected.data());
@@ -132,11 +129,11 @@ Parity vector_quantize_parity(Random& random, Parallel& parallel) {
     }
     p.error += same ? 0 : 1;
   }
-  p.guards_ok = ids.intact() && quantized.intact() && distance.intact() && scratch.intact() && x.intact();
+  p.guards_ok = ids.intact() && quantized.intact() && distance.intact() && scratch_ok && x.intact();
   return p;
 }
 
-Parity residual_parity(Random& random, Parallel& parallel) {
+Parity residual_parity(Random& random, const QuantizeKernels& kernels) {
   const int64_t rows = random.integer(0, 60), stages = random.integer(1, 5);
   const int64_t dim = random.integer(1, 130), ldx = dim + random.integer(0, 9),
                 ldy = dim + random.integer(0, 9);
@@ -144,17 +141,14 @@ Parity residual_parity(Random& random, Parallel& parallel) {
   Guarded<float> x(rows * ldx), y(rows * ldy);
   Guarded<int64_t> ids(rows * stages);
   std::vector<std::vector<float>> codes;
-  std::vector<Codebook> books;
+  std::vector<QuantizeKernels::Codes> books;
   for (int64_t s = 0; s < stages; ++s) {
     const int64_t size = random.integer(1, 200);
     codes.emplace_back(static_cast<size_t>(size * dim));
     fill(random, data, dim, codes.back(), size, x.data(), rows, ldx);
-    books.emplace_back(codes.back().data(), size, dim, CodeMetric::kL2);
+    books.push_back({codes.back().data(), size, dim, CodeMetric::kL2});
   }
-  Guarded<unsigned char> scratch(
-      static_cast<int64_t>(residual_quantize_scratch(books.data(), stages, rows, parallel.threads())));
-  residual_quantize_cpu(books.data(), stages, x.data(), rows, ldx, ids.data(), scratch.data(), parallel);
-  residual_decode_cpu(books.data(), stages, ids.data(), rows, y.data(), ldy, parallel);
+  const bool scratch_ok = kernels.residual(books, x.data(), rows, ldx, ids.data(), y.data(), ldy);
 
   Parity p;
   p.shape = "residual, rows " + std::to_string(rows) + ", dim " + std::to_string(dim) + ", stages " +
@@ -179,20 +173,19 @@ Parity residual_parity(Random& random, Parallel& parallel) {
     for (int64_t i = 0; i < dim; ++i) same &= y[r * ldy + i] == sum[static_cast<size_t>(i)];
     p.error += same ? 0 : 1;
   }
-  p.guards_ok = ids.intact() && y.intact() && scratch.intact();
+  p.guards_ok = ids.intact() && y.intact() && scratch_ok;
   return p;
 }
 
 /// The nearest step of each bounded value, found by trying all of them.
-Parity finite_scalar_parity(Random& random, Parallel& parallel) {
+Parity finite_scalar_parity(Random& random, const QuantizeKernels& kernels) {
   const int64_t rows = random.integer(0, 700), dim = random.integer(1, 8);
   std::vector<int32_t> levels(static_cast<size_t>(dim));
   for (int32_t& l : levels) l = static_cast<int32_t>(random.integer(1, 12));
   Guarded<float> z(rows * dim), y(rows * dim);
   Guarded<int64_t> ids(rows);
   random.fill_normal(z.data(), z.data() + z.size(), random.coin() ? 1 : 20);
-  fsq_encode_cpu(levels.data(), dim, z.data(), rows, ids.data(), parallel);
-  fsq_decode_cpu(levels.data(), dim, ids.data(), rows, y.data(), parallel);
+  kernels.finite_scalar(levels.data(), dim, z.data(), rows, ids.data(), y.data());
   Parity p;
   p.shape = "finite scalar, rows " + std::to_string(rows) + ", dim " + std::to_string(dim);
   p.measure = "mismatches";
@@ -220,17 +213,57 @@ Parity finite_scalar_parity(Random& random, Parallel& parallel) {
   return p;
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+}  // namespace
+
+Parity vector_quantize_parity(uint64_t seed, const QuantizeKernels& kernels) {
   Random random(seed);
   switch (random.integer(0, 5)) {
     case 0:
-      return finite_scalar_parity(random, parallel);
+      return finite_scalar_parity(random, kernels);
     case 1:
     case 2:
-      return residual_parity(random, parallel);
+      return residual_parity(random, kernels);
     default:
-      return vector_quantize_parity(random, parallel);
+      return nearest_parity(random, kernels);
   }
+}
+
+namespace {
+
+/// The kernels of the CPU.
+class CpuKernels final : public QuantizeKernels {
+ public:
+  explicit CpuKernels(Parallel& parallel) : parallel_(parallel) {}
+  bool quantize(const Codes& c, const VectorQuantizeArgs& args) const override {
+    const Codebook codebook(c.codes, c.size, c.dim, c.metric);
+    Guarded<unsigned char> scratch(
+        static_cast<int64_t>(vector_quantize_scratch(codebook, args.rows, parallel_.threads())));
+    vector_quantize_cpu(codebook, args, scratch.data(), parallel_);
+    return scratch.intact();
+  }
+  bool residual(const std::vector<Codes>& stages, const float* x, int64_t rows, int64_t ldx, int64_t* ids,
+                float* y, int64_t ldy) const override {
+    std::vector<Codebook> books;
+    for (const Codes& c : stages) books.emplace_back(c.codes, c.size, c.dim, c.metric);
+    const auto count = static_cast<int64_t>(books.size());
+    Guarded<unsigned char> scratch(
+        static_cast<int64_t>(residual_quantize_scratch(books.data(), count, rows, parallel_.threads())));
+    residual_quantize_cpu(books.data(), count, x, rows, ldx, ids, scratch.data(), parallel_);
+    residual_decode_cpu(books.data(), count, ids, rows, y, ldy, parallel_);
+    return scratch.intact();
+  }
+  void finite_scalar(const int32_t* levels, int64_t dim, const float* z, int64_t rows, int64_t* ids,
+                     float* y) const override {
+    fsq_encode_cpu(levels, dim, z, rows, ids, parallel_);
+    fsq_decode_cpu(levels, dim, ids, rows, y, parallel_);
+  }
+
+ private:
+  Parallel& parallel_;
+};
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return vector_quantize_parity(seed, CpuKernels(parallel));
 }
 
 struct Problem {

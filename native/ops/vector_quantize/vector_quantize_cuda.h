@@ -15,7 +15,7 @@ struct CodebookCuda {
   const double* scale = nullptr;     ///< [size] 1/‖c‖; cosine only
   LinearCudaWeights screen;          ///< of c − μ, [size, dim]; bias = −½‖c − μ‖²
   const float* mean = nullptr;       ///< [dim] μ, taken from rows too
-  float max_norm = 0;                ///< max ‖c − μ‖
+  const float* max_norm = nullptr;   ///< max ‖c − μ‖; infinite where floats cannot screen
 };
 size_t codebook_cuda_bytes(int64_t size, int64_t dim, CodeMetric metric);
 /// `codes` [size, dim] is host memory.

@@ -186,6 +186,10 @@ inline void ldmatrix(uint32_t (&r)[4], const void* row, bool transposed) {
 inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) { ldmatrix(r, row, false); }
 inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) { ldmatrix(r, row, true); }
 
+// Compiled with -ffp-contract=off.
+inline double multiply(double a, double b) { return a * b; }
+inline double add(double a, double b) { return a + b; }
+
 inline uint32_t pack_bf16(float low, float high) {
   return to_bf16(low) | static_cast<uint32_t>(to_bf16(high)) << 16;
 }
