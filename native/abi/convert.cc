@@ -104,7 +104,8 @@ ImageConfig convert(const sns_image_config& c) {
   o.grid_h = c.grid_h;
   o.grid_w = c.grid_w;
   o.prefix_tokens = c.prefix_tokens;
-  o.position = checked_enum(c.position, Position::kSinCos, "position");
+  o.position = checked_enum(c.position, Position::kFourierConcat, "position");
+  o.fourier_bands = c.fourier_bands;
   o.has_bias = checked_bool(c.has_bias, "has_bias");
   o.position_resize = checked_enum(c.position_resize, PositionResize::kBilinear, "position_resize");
   o.resize = convert(c.resize, "resize.");

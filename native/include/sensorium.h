@@ -61,7 +61,8 @@ enum {
   SNS_FORMAT_U8_THWC = 7       /* image: the frames of one temporal patch, bytes [temporal_patch, height, width, channels] */
 };
 
-enum { SNS_POSITION_NONE = 0, SNS_POSITION_LEARNED = 1, SNS_POSITION_SINCOS = 2 };
+enum { SNS_POSITION_NONE = 0, SNS_POSITION_LEARNED = 1, SNS_POSITION_SINCOS = 2, SNS_POSITION_FOURIER_ADD = 3,
+       SNS_POSITION_FOURIER_CONCAT = 4 };
 /* How a learned position table serves other grids than its own (prefix rows are kept). */
 enum {
   SNS_POSITION_FIXED = 0,    /* not at all */
@@ -162,6 +163,10 @@ typedef struct sns_resize_config {
  *          (t h w c); image.patch.bias [d_model] if has_bias,
  *          image.prefix [prefix_tokens, d_model], image.position [prefix_tokens + grid_h*grid_w, d_model] if learned.
  * SNS_POSITION_SINCOS: fixed 2-D sine-cosine (MAE; native/pipeline/positions.h has the formula), any grid size.
+ * SNS_POSITION_FOURIER_*: Perceiver's features of a patch's row and column, F = 2*(1 + 2*fourier_bands) of them (the same
+ * header), any grid size; their highest frequency is that of a grid_h x grid_w grid. _ADD projects them and adds the
+ * result: image.position.weight [d_model, F] and .bias. _CONCAT makes them the last F channels of a token: the patch
+ * fills the others, and image.patch.weight and .bias have d_model - F rows.
  * Learned positions need exactly grid_h x grid_w patches unless position_resize says how they are interpolated: once
  * for each new grid, in the session's workspace. A session resizes pictures of up to max_pixels whose sides differ up
  * to 200 times; beyond it is SNS_ERROR_LIMIT_EXCEEDED. Pictures of up to 4 channels can be resized. */
@@ -169,7 +174,8 @@ typedef struct sns_image_config {
   int64_t struct_size;
   int64_t channels;
   int64_t patch_h, patch_w, stride_h, stride_w;
-  int64_t grid_h, grid_w;       /* learned positions only, else 0 */
+  int64_t grid_h, grid_w;       /* that the positions were made for: learned and Fourier only, else 0 */
+  int64_t fourier_bands;        /* Fourier positions only, else 0 */
   int64_t prefix_tokens;
   int32_t order;                /* SNS_PATCH_* */
   int32_t position;             /* SNS_POSITION_* */

@@ -65,10 +65,11 @@ void validate(const ImageConfig& config) {
   in_range("stride_w", g.stride_w, 1);
   in_range("temporal_patch", g.frames, 1, 1 << 16);
   in_range("prefix_tokens", config.prefix_tokens, 0);
-  const int64_t least = config.position == Position::kLearned ? 1 : 0;
-  const int64_t most = config.position == Position::kLearned ? kMaxCount : 0;
-  in_range("grid_h", config.grid_h, least, most);
-  in_range("grid_w", config.grid_w, least, most);
+  const bool fourier = is_fourier(config.position);
+  const bool has_grid = fourier || config.position == Position::kLearned;
+  in_range("grid_h", config.grid_h, has_grid ? 1 : 0, has_grid ? kMaxCount : 0);
+  in_range("grid_w", config.grid_w, has_grid ? 1 : 0, has_grid ? kMaxCount : 0);
+  in_range("fourier_bands", config.fourier_bands, fourier ? 1 : 0, fourier ? 1 << 20 : 0);
   if (config.position_resize != PositionResize::kFixed && config.position != Position::kLearned) {
     reject("position_resize", "only learned positions are interpolated");
   }

@@ -35,7 +35,8 @@ enum class TokenOrder : int32_t {
   kTime = 1,    ///< by start time, images first on ties
   kChunks = 2,  ///< by chunks of time; in a chunk images first, then sound, each by time
 };
-enum class Position : int32_t { kNone = 0, kLearned = 1, kSinCos = 2 };
+enum class Position : int32_t { kNone = 0, kLearned = 1, kSinCos = 2, kFourierAdd = 3, kFourierConcat = 4 };
+constexpr bool is_fourier(Position p) { return p == Position::kFourierAdd || p == Position::kFourierConcat; }
 /// How a learned table serves other grids than its own.
 enum class PositionResize : int32_t {
   kFixed = 0,     ///< not at all
@@ -71,6 +72,7 @@ struct ResizeConfig {
 struct ImageConfig {
   PatchGeometry geometry;
   int64_t grid_h = 0, grid_w = 0;
+  int64_t fourier_bands = 0;
   int64_t prefix_tokens = 0;
   Position position = Position::kNone;
   PositionResize position_resize = PositionResize::kFixed;

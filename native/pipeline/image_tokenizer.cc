@@ -3,8 +3,27 @@
 #include <algorithm>
 
 #include "pipeline/fold.h"
+#include "pipeline/positions.h"
 
 namespace sns {
+namespace {
+
+/// Channels of a token that the patch itself fills.
+int64_t patch_width(const ImageConfig& config, int64_t d_model) {
+  return config.position == Position::kFourierConcat ? d_model - fourier_width(config.fourier_bands)
+                                                     : d_model;
+}
+
+/// Rows [given, dim], filled up with rows of zeros; null stays empty.
+AlignedArray<float> extended(const float* rows, int64_t given, int64_t dim, int64_t count) {
+  if (!rows) return {};
+  AlignedArray<float> out(checked_mul(count, dim, "table"));
+  std::copy(rows, rows + given * dim, out.data());
+  std::fill(out.data() + given * dim, out.end(), 0.0f);
+  return out;
+}
+
+}  // namespace
 
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader) {
   const PatchGeometry& g = config.geometry;
@@ -12,13 +31,23 @@ ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader
   const int64_t patch = checked_mul(
       checked_mul(checked_mul(g.channels, g.frames, "image.temporal_patch"), g.patch_h, "image.patch_h"),
       g.patch_w, "image.patch_w");
-  t.weight = reader.take("image.patch.weight", {d_model, patch});
-  if (config.has_bias) t.bias = reader.take("image.patch.bias", {d_model});
+  const int64_t width = patch_width(config, d_model);
+  if (width < 1) {
+    throw Error(Code::kInvalidShape, "image.fourier_bands",
+                "image.fourier_bands: " + std::to_string(fourier_width(config.fourier_bands)) +
+                    " features leave a patch no channel of " + std::to_string(d_model));
+  }
+  t.weight = reader.take("image.patch.weight", {width, patch});
+  if (config.has_bias) t.bias = reader.take("image.patch.bias", {width});
   if (config.prefix_tokens > 0) t.prefix = reader.take("image.prefix", {config.prefix_tokens, d_model});
   if (config.position == Position::kLearned) {
     const int64_t rows = checked_mul(config.grid_h, config.grid_w, "image.grid_h");
     t.position = reader.take("image.position",
                              {checked_add(config.prefix_tokens, rows, "image.prefix_tokens"), d_model});
+  }
+  if (config.position == Position::kFourierAdd) {
+    t.fourier_weight = reader.take("image.position.weight", {d_model, fourier_width(config.fourier_bands)});
+    t.fourier_bias = reader.take("image.position.bias", {d_model});
   }
   if (config.position == Position::kSinCos && d_model % 4 != 0) {
     throw Error(Code::kInvalidArgument, "d_model", "d_model: 2-D sine-cosine positions need a multiple of 4");
@@ -31,14 +60,17 @@ ImageTokenizer::ImageTokenizer(const ImageConfig& config, int64_t d_model, const
     : config_(config), d_model_(d_model) {
   const PatchGeometry& g = config.geometry;
   const bool none = config.position == Position::kNone;
-  AlignedArray<float> bias;
-  if (tensors.bias || (none && modality)) bias = folded(tensors.bias, 1, d_model, none ? modality : nullptr);
+  // Concatenation: the patch fills the first channels and the table of positions the others.
+  const int64_t width = patch_width(config, d_model);
+  const AlignedArray<float> weight = extended(tensors.weight, width, g.patch_size(), d_model);
+  AlignedArray<float> bias = extended(tensors.bias, width, 1, d_model);
+  if (none && modality) bias = folded(bias.data(), 1, d_model, modality);
   float scale[PatchEmbedWeights::kMaxChannels], shift[PatchEmbedWeights::kMaxChannels];
   for (int64_t c = 0; c < g.channels; ++c) {
     scale[c] = static_cast<float>(1.0 / (255.0 * static_cast<double>(config.std[c])));
     shift[c] = static_cast<float>(-static_cast<double>(config.mean[c]) / static_cast<double>(config.std[c]));
   }
-  patch_ = PatchEmbedWeights(g, tensors.weight, bias.data(), d_model, scale, shift);
+  patch_ = PatchEmbedWeights(g, weight.data(), bias.data(), d_model, scale, shift);
 
   const int64_t prefix_tokens = config.prefix_tokens;
   prefix_ = folded(tensors.prefix, prefix_tokens, d_model, modality);
@@ -46,6 +78,13 @@ ImageTokenizer::ImageTokenizer(const ImageConfig& config, int64_t d_model, const
     for (int64_t i = 0; i < prefix_tokens * d_model; ++i) prefix_[i] += tensors.position[i];
     position_ =
         folded(tensors.position + prefix_tokens * d_model, config.grid_h * config.grid_w, d_model, modality);
+  }
+  if (tensors.fourier_weight) {
+    const AlignedArray<float> fourier_bias = folded(tensors.fourier_bias, 1, d_model, modality);
+    fourier_ = LinearWeights(tensors.fourier_weight, fourier_bias.data(), d_model,
+                             fourier_width(config.fourier_bands));
+  } else if (is_fourier(config.position) && modality) {
+    concat_modality_ = folded(nullptr, 1, d_model, modality);
   }
 }
 
@@ -117,6 +156,7 @@ size_t ImageTokenizer::scratch(int64_t max_pixels, int64_t max_tokens, int threa
     most = std::max(
         most, resize_f32_scratch(shrunk, threads) + resize_f32_scratch(interpolation(side, side), threads));
   }
+  if (feature_width() > 0) most = std::max(most, linear_scratch(fourier_, patches, threads));
   return most;
 }
 
@@ -126,7 +166,35 @@ ResizeSpace ImageTokenizer::resize_space(int64_t max_pixels, int threads) const 
 }
 
 bool ImageTokenizer::makes_positions() const {
-  return config_.position == Position::kSinCos || config_.position_resize != PositionResize::kFixed;
+  return config_.position == Position::kSinCos || is_fourier(config_.position) ||
+         config_.position_resize != PositionResize::kFixed;
+}
+
+int64_t ImageTokenizer::feature_width() const {
+  return config_.position == Position::kFourierAdd ? fourier_width(config_.fourier_bands) : 0;
+}
+
+void ImageTokenizer::fourier(int64_t grid_h, int64_t grid_w, float* features, float* y, void* scratch,
+                             Parallel& parallel) const {
+  const int64_t rows = grid_h * grid_w, bands = config_.fourier_bands;
+  if (const int64_t width = feature_width()) {
+    fourier_2d(grid_h, grid_w, config_.grid_h, config_.grid_w, bands, features, width);
+    LinearArgs a;
+    a.x = features;
+    a.rows = rows;
+    a.ldx = width;
+    a.y = y;
+    a.ldy = d_model_;
+    linear_cpu(fourier_, a, scratch, parallel);
+    return;
+  }
+  const int64_t first = patch_width(config_, d_model_);
+  fourier_2d(grid_h, grid_w, config_.grid_h, config_.grid_w, bands, y + first, d_model_);
+  for (int64_t r = 0; r < rows; ++r) {
+    float* row = y + r * d_model_;
+    std::fill(row, row + first, 0.0f);
+    for (int64_t i = 0; i < concat_modality_.size(); ++i) row[i] += concat_modality_[i];
+  }
 }
 
 const float* ImageTokenizer::own_positions(int64_t grid_h, int64_t grid_w) const {

@@ -8,6 +8,7 @@ namespace sns {
 
 struct ImageTensors {
   const float *weight = nullptr, *bias = nullptr, *prefix = nullptr, *position = nullptr;
+  const float *fourier_weight = nullptr, *fourier_bias = nullptr;
 };
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader);
 
@@ -35,12 +36,19 @@ class ImageTokenizer {
   /// What a session holds for resized bytes.
   ResizeSpace resize_space(int64_t max_pixels, int threads) const;
 
-  /// Whether positions are made for each grid: interpolated, or sine-cosine.
+  /// Whether positions are made for each grid: interpolated, sine-cosine or Fourier.
   bool makes_positions() const;
   /// Learned positions of the model's own grid [grid, d_model] with the modality, or null.
   const float* own_positions(int64_t grid_h, int64_t grid_w) const;
   /// Learned positions of another grid into y [grid_h*grid_w, d_model].
   void interpolate(int64_t grid_h, int64_t grid_w, float* y, void* scratch, Parallel& parallel) const;
+
+  /// Fourier positions of a grid into y [grid_h*grid_w, d_model]; `features` has room for as many rows of
+  /// feature_width().
+  void fourier(int64_t grid_h, int64_t grid_w, float* features, float* y, void* scratch,
+               Parallel& parallel) const;
+  /// Fourier features that are projected before they are added; 0 with other positions.
+  int64_t feature_width() const;
 
   /// `format` is an image's. `positions` [grid, d_model] already carry the modality, or null. `pixels` has
   /// room for the resized bytes of all frames of a patch. Writes y [grid, d_model], row stride d_model.
@@ -54,6 +62,8 @@ class ImageTokenizer {
   int64_t d_model_;
   PatchEmbedWeights patch_;
   AlignedArray<float> prefix_, position_;
+  LinearWeights fourier_;                ///< of features that are added
+  AlignedArray<float> concat_modality_;  ///< [d_model] or empty: of features that are concatenated
 };
 
 }  // namespace sns

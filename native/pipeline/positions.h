@@ -19,4 +19,13 @@ void sincos_axis(int64_t count, int64_t half, float* y);
 /// calls the first half emb_h. `add` [dim] is added to every row, or null.
 void sincos_2d(int64_t grid_h, int64_t grid_w, int64_t dim, const float* axis, const float* add, float* y);
 
+/// Width of the Fourier features of two axes: position, sines and cosines of each.
+constexpr int64_t fourier_width(int64_t bands) { return 2 * (1 + 2 * bands); }
+
+/// Perceiver's generate_fourier_features: rows of a grid whose axes run over linspace(−1, 1); with band k's
+/// frequency f_k = linspace(1, resolution/2, bands)[k] of each axis, row r·grid_w + c is
+/// [r', c', sin(π·r'·f) …, sin(π·c'·f) …, cos(π·r'·f) …, cos(π·c'·f) …]. Rows are ldy floats apart.
+void fourier_2d(int64_t grid_h, int64_t grid_w, int64_t resolution_h, int64_t resolution_w, int64_t bands,
+                float* y, int64_t ldy);
+
 }  // namespace sns

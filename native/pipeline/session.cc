@@ -96,6 +96,9 @@ Session::Pieces Session::lay_out(Carver& carver) const {
       if (image->config().position == Position::kSinCos) {
         p.image.axis = carver.take<float>(checked_mul(patches, d / 2, "max_pixels"));
       }
+      if (const int64_t width = image->feature_width()) {
+        p.fourier = carver.take<float>(checked_mul(patches, width, "max_pixels"));
+      }
       p.image.rows = carver.take<float>(checked_mul(patches, d, "max_pixels"));
     }
   }
@@ -347,6 +350,15 @@ const float* Session::sincos_positions(GridTable& table, Modality modality, int6
 const float* Session::image_positions(const ItemPlan& plan) {
   const ImageTokenizer& image = *model_->image();
   GridTable& table = at_.image;
+  if (is_fourier(image.config().position)) {
+    if (table.grid_h != plan.grid_h || table.grid_w != plan.grid_w) {
+      image.fourier(plan.grid_h, plan.grid_w, at_.fourier, table.rows, at_.scratch,
+                    model_->engine().parallel());
+      table.grid_h = plan.grid_h;
+      table.grid_w = plan.grid_w;
+    }
+    return table.rows;
+  }
   if (image.config().position != Position::kLearned) {
     return sincos_positions(table, Modality::kImage, plan.grid_h, plan.grid_w);
   }

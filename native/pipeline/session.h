@@ -65,6 +65,7 @@ class Session {
     int64_t* cu_seqlens = nullptr;
     float* features = nullptr;
     GridTable image, audio;
+    float* fourier = nullptr;                  ///< [max_patches, feature_width] of the image tokenizer
     float *frames = nullptr, *text = nullptr;  ///< 1-D sine-cosine tables
     uint8_t* pixels = nullptr;                 ///< one resized picture
     Encoder::Buffers encoder;

@@ -153,7 +153,8 @@ TEST_F(BuilderArguments, EveryFieldOfEveryConfiguration) {
   REJECT(image, grid_w, -1);
   REJECT(image, prefix_tokens, -1);
   REJECT(image, order, 2);
-  REJECT(image, position, 3);
+  REJECT(image, position, 5);
+  REJECT(image, fourier_bands, 1);  // the positions are not Fourier features
   REJECT(image, has_bias, 2);
   REJECT(image, position_resize, 3);
   REJECT(image, position_resize, SNS_POSITION_BICUBIC);  // the positions are not learned

@@ -70,13 +70,23 @@ struct SmallModel {
       c.grid_w = 3;
       tensor("image.position", {2 + 6, d()});
     }
+    if (is_fourier(position)) {
+      c.grid_h = 4;
+      c.grid_w = 6;
+      c.fourier_bands = 2;
+    }
+    if (position == Position::kFourierAdd) {
+      tensor("image.position.weight", {d(), 10});
+      tensor("image.position.bias", {d()});
+    }
+    const int64_t width = position == Position::kFourierConcat ? d() - 10 : d();
     for (int i = 0; i < 3; ++i) {
       c.mean[i] = 0.4f + 0.05f * static_cast<float>(i);
       c.std[i] = 0.2f + 0.03f * static_cast<float>(i);
     }
     parts.image = c;
-    tensor("image.patch.weight", {d(), 36}, 0.2);
-    tensor("image.patch.bias", {d()});
+    tensor("image.patch.weight", {width, 36}, 0.2);
+    tensor("image.patch.bias", {width});
     tensor("image.prefix", {2, d()});
     return *this;
   }
@@ -298,6 +308,23 @@ inline std::vector<double> ref_sincos_2d(int64_t row, int64_t column, int64_t di
   return out;
 }
 
+/// Perceiver's features of one place of a grid: the positions, the sines and the cosines of both axes.
+inline std::vector<double> ref_fourier_2d(int64_t r, int64_t c, int64_t grid_h, int64_t grid_w,
+                                          int64_t resolution_h, int64_t resolution_w, int64_t bands) {
+  const auto at = [](int64_t i, int64_t n) { return n == 1 ? -1 : -1 + 2 * double(i) / double(n - 1); };
+  const double y = at(r, grid_h), x = at(c, grid_w);
+  std::vector<double> angles, out = {y, x};
+  for (const auto& [position, resolution] : {std::pair{y, resolution_h}, std::pair{x, resolution_w}}) {
+    for (int64_t k = 0; k < bands; ++k) {
+      const double step = bands == 1 ? 0 : (double(resolution) / 2 - 1) / double(bands - 1);
+      angles.push_back(M_PI * position * (1 + step * double(k)));
+    }
+  }
+  for (double a : angles) out.push_back(std::sin(a));
+  for (double a : angles) out.push_back(std::cos(a));
+  return out;
+}
+
 /// One item's tokens [rows, d], special and prefix tokens included.
 inline std::vector<double> ref_item(const SmallModel& m, const OwnedItem& owned) {
   const Item& item = owned.item;
@@ -330,15 +357,35 @@ inline std::vector<double> ref_item(const SmallModel& m, const OwnedItem& owned)
     PatchEmbedArgs a;
     a.image = {chw.data(), false, height, width, width, 1, height * width};
     const float scale[3] = {1, 1, 1}, shift[3] = {0, 0, 0};
-    body.resize(static_cast<size_t>(rows * d));
-    patch_embed_ref(c.geometry, m.at("image.patch.weight"), m.at("image.patch.bias"), d, scale, shift, a,
-                    body.data());
+    const int64_t filled = m.parts.tensors.at("image.patch.weight").dims[0];
+    std::vector<double> patches(static_cast<size_t>(rows * filled));
+    patch_embed_ref(c.geometry, m.at("image.patch.weight"), m.at("image.patch.bias"), filled, scale, shift, a,
+                    patches.data());
+    for (int64_t r = 0; r < rows; ++r) {
+      body.insert(body.end(), patches.begin() + r * filled, patches.begin() + (r + 1) * filled);
+      body.insert(body.end(), static_cast<size_t>(d - filled), 0.0);
+    }
     prefix_tokens = c.prefix_tokens;
     prefix.assign(m.at("image.prefix"), m.at("image.prefix") + prefix_tokens * d);
     if (c.position == Position::kLearned) learned("image.position", prefix_tokens);
     if (c.position == Position::kSinCos) {
       for (int64_t r = 0; r < gh; ++r) {
         for (int64_t x = 0; x < gw; ++x) append(position, ref_sincos_2d(r, x, d));
+      }
+    }
+    for (int64_t p = 0; p < rows && is_fourier(c.position); ++p) {
+      const auto features = ref_fourier_2d(p / gw, p % gw, gh, gw, c.grid_h, c.grid_w, c.fourier_bands);
+      if (c.position == Position::kFourierConcat) {
+        position.insert(position.end(), static_cast<size_t>(filled), 0.0);
+        append(position, features);
+      }
+      for (int64_t o = 0; o < d && c.position == Position::kFourierAdd; ++o) {
+        double sum = m.at("image.position.bias")[o];
+        for (size_t i = 0; i < features.size(); ++i) {
+          sum += features[i] * m.at("image.position.weight")[o * static_cast<int64_t>(features.size()) +
+                                                             static_cast<int64_t>(i)];
+        }
+        position.push_back(sum);
       }
     }
   } else if (item.format == Format::kS16Pcm || item.format == Format::kF32Pcm ||

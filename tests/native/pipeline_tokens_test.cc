@@ -61,6 +61,17 @@ TEST(Positions, KnownValuesOfMae) {
   for (int i = 0; i < 16; ++i) EXPECT_NEAR(grid[i], expected[i / 4][i % 4], 1e-7);
 }
 
+// One band, 2x3 places: linspace(-1, 1), frequency 1, so that sines are 0 but in the middle column's cosines.
+TEST(Positions, FourierByHand) {
+  Floats y(6 * 6);
+  fourier_2d(2, 3, 8, 8, 1, y.data(), 6);
+  for (int64_t i = 0; i < 6; ++i) {
+    const double expected[] = {i < 3 ? -1.0 : 1.0,     static_cast<double>(i % 3 - 1), 0, 0, -1,
+                               i % 3 == 1 ? 1.0 : -1.0};
+    for (int64_t k = 0; k < 6; ++k) EXPECT_NEAR(y[i * 6 + k], expected[k], 1e-7) << i << " " << k;
+  }
+}
+
 struct Case {
   Position position;
   bool modality, special;
@@ -82,6 +93,35 @@ TEST_P(Tokens, ImagesMatchTheReference) {
       items.push_back(make_item(Format::kU8Hwc, {19, 21, 3}, random));
     }
     expect_reference(m, items, 3);
+  }
+}
+
+TEST(Fourier, ImagesMatchTheReference) {
+  Random random(7);
+  for (Position position : {Position::kFourierAdd, Position::kFourierConcat}) {
+    for (bool both : {false, true}) {
+      SmallModel m(3);
+      m.sequence(16, both, both).image(position).perceiver();
+      std::vector<OwnedItem> items;
+      items.push_back(make_item(Format::kU8Hwc, {11, 8, 3}, random));
+      items.push_back(make_item(Format::kF32Chw, {8, 7, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {4, 3, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {19, 21, 3}, random));
+      expect_reference(m, items, 3);
+    }
+  }
+}
+
+TEST(Fourier, AWidthThatLeavesNoPatchIsRefused) {
+  SmallModel m(3);
+  m.sequence(16, false, false).image(Position::kFourierConcat);
+  m.parts.image->fourier_bands = 4;  // 18 features
+  try {
+    m.make();
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::kInvalidShape);
+    EXPECT_EQ(e.field(), "image.fourier_bands");
   }
 }
 

@@ -7,15 +7,18 @@ import java.util.Objects;
 /**
  * Image tokenizer: resize (bytes only), normalise, cut into patches, project, add positions, put prefix tokens in front. Tensors: {@code
  * image.patch.weight} [dModel, channels·temporalPatch·patchH·patchW]; {@code image.patch.bias} [dModel] if {@code hasBias}; {@code
- * image.prefix} [prefixTokens, dModel]; {@code image.position} [prefixTokens + gridH·gridW, dModel] if learned.
+ * image.prefix} [prefixTokens, dModel]; {@code image.position} [prefixTokens + gridH·gridW, dModel] if learned; {@code
+ * image.position.weight} [dModel, F] and {@code .bias} if FOURIER_ADD, F = 2·(1 + 2·fourierBands). With FOURIER_CONCAT the
+ * patch's weight and bias have dModel − F rows.
  *
  * @param channels colour channels, at most 16
  * @param patchH patch height in pixels
  * @param patchW patch width in pixels
  * @param strideH pixels between patch rows; 0 in the builder means the patch height
  * @param strideW pixels between patch columns; 0 in the builder means the patch width
- * @param gridH patch rows that learned positions were made for, else 0
- * @param gridW patch columns that learned positions were made for, else 0
+ * @param gridH patch rows that learned or Fourier positions were made for, else 0
+ * @param gridW patch columns that learned or Fourier positions were made for, else 0
+ * @param fourierBands frequencies of Fourier positions, else 0
  * @param prefixTokens class and register tokens in front of the patches
  * @param order order of the values of a patch
  * @param position how patches learn where they are
@@ -34,6 +37,7 @@ public record ImageConfig(
         int strideW,
         int gridH,
         int gridW,
+        int fourierBands,
         int prefixTokens,
         PatchOrder order,
         Position position,
@@ -69,6 +73,7 @@ public record ImageConfig(
         builder.strideW = strideW;
         builder.gridH = gridH;
         builder.gridW = gridW;
+        builder.fourierBands = fourierBands;
         builder.prefixTokens = prefixTokens;
         builder.order = order;
         builder.position = position;
@@ -90,6 +95,7 @@ public record ImageConfig(
         private int strideW = 0;
         private int gridH = 0;
         private int gridW = 0;
+        private int fourierBands = 0;
         private int prefixTokens = 0;
         private PatchOrder order = PatchOrder.CHANNEL_FIRST;
         private Position position = Position.NONE;
@@ -141,6 +147,12 @@ public record ImageConfig(
         /** Sets {@link ImageConfig#gridW()}. */
         public Builder gridW(int value) {
             this.gridW = value;
+            return this;
+        }
+
+        /** Sets {@link ImageConfig#fourierBands()}. */
+        public Builder fourierBands(int value) {
+            this.fourierBands = value;
             return this;
         }
 
@@ -254,6 +266,7 @@ public record ImageConfig(
                     strideW == 0 ? patchW : strideW,
                     gridH,
                     gridW,
+                    fourierBands,
                     prefixTokens,
                     order,
                     position,

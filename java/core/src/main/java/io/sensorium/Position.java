@@ -9,5 +9,11 @@ public enum Position {
     LEARNED,
 
     /** Fixed sine-cosine vectors, 1-D (Vaswani et al. 2017) or 2-D (MAE, He et al. 2021); any size. */
-    SINCOS
+    SINCOS,
+
+    /** Images only: Fourier features of row and column (Perceiver) are projected and added; any size. */
+    FOURIER_ADD,
+
+    /** Images only: Fourier features of row and column are the last channels of a token; any size. */
+    FOURIER_CONCAT
 }

@@ -68,6 +68,7 @@ public final class Structs {
         c.stride_w(config.strideW());
         c.grid_h(config.gridH());
         c.grid_w(config.gridW());
+        c.fourier_bands(config.fourierBands());
         c.prefix_tokens(config.prefixTokens());
         c.order(config.order().ordinal());
         c._position(config.position().ordinal());

@@ -97,6 +97,7 @@ final class SensoriumFormat {
                 .strideW(node.integer("stride_w"))
                 .gridH(node.integer("grid_h", 0))
                 .gridW(node.integer("grid_w", 0))
+                .fourierBands(node.integer("fourier_bands", 0))
                 .prefixTokens(node.integer("prefix_tokens", 0))
                 .order(node.constant("order", PatchOrder.class, PatchOrder.CHANNEL_FIRST))
                 .position(node.constant("position", Position.class, Position.NONE))
@@ -460,7 +461,12 @@ final class SensoriumFormat {
             if (parts.image != null) {
                 ImageConfig c = parts.image;
                 long patch = product(c.channels(), c.temporalPatch(), c.patchH(), c.patchW());
-                projection(map, "image.patch", d, patch, c.hasBias());
+                long fourier = product(2, 1 + 2L * c.fourierBands());
+                long width = c.position() == Position.FOURIER_CONCAT ? d - fourier : d;
+                projection(map, "image.patch", width, patch, c.hasBias());
+                if (c.position() == Position.FOURIER_ADD) {
+                    projection(map, "image.position", d, fourier, true);
+                }
                 table(map, "image", c.prefixTokens(), c.position(), product(c.gridH(), c.gridW()), d);
             }
             if (parts.audio != null) {
@@ -592,6 +598,7 @@ final class SensoriumFormat {
                     .put("stride_w", c.strideW())
                     .put("grid_h", c.gridH())
                     .put("grid_w", c.gridW())
+                    .put("fourier_bands", c.fourierBands())
                     .put("prefix_tokens", c.prefixTokens())
                     .put("order", lower(c.order()))
                     .put("position", lower(c.position()))

@@ -8,6 +8,8 @@ import io.sensorium.Engine;
 import io.sensorium.InvalidWeightsException;
 import io.sensorium.Modality;
 import io.sensorium.Model;
+import io.sensorium.Session;
+import io.sensorium.SessionLimits;
 import io.sensorium.models.DemoModel;
 import io.sensorium.models.ModelLoader;
 import io.sensorium.models.ModelSpec;
@@ -337,6 +339,43 @@ class ModelFilesTest {
         Files.writeString(folder.resolve("config.json"), VIT);
         NoSuchFileException e = assertThrows(NoSuchFileException.class, () -> ModelLoader.open(folder));
         assertTrue(e.getMessage().endsWith("model.safetensors"));
+    }
+
+    /** Perceiver's pictures: the colours of a pixel, then Fourier features of its place; or both projected and added. */
+    @Test
+    void theOwnFormatHasFourierPositions() throws IOException {
+        String config = """
+                {"model_type": "sensorium", "format": 1, "sequence": {"d_model": 13},
+                 "image": {"channels": 3, "patch_h": 1, "patch_w": 1, "stride_h": 1, "stride_w": 1,
+                           "grid_h": 8, "grid_w": 8, "fourier_bands": 2, "position": "fourier_concat", "has_bias": false}}
+                """;
+        try (Engine engine = Engine.open();
+                ModelSpec spec = open(config, Map.of("image.patch.weight", new long[] {3, 3}));
+                Model model = spec.build(engine);
+                Session session = model.newSession(SessionLimits.builder()
+                        .maxItems(1)
+                        .maxTokens(4)
+                        .maxPixels(4)
+                        .build())) {
+            FloatBuffer tokens = session.clear()
+                    .pixels(FloatBuffer.allocate(12), 3, 2, 2)
+                    .run()
+                    .tokens()
+                    .values();
+            // Row 1, column 0: positions 1 and -1, sines of whole half turns, cosines of 1 and 4 half turns.
+            float[] want = {0, 0, 0, 1, -1, 0, 0, 0, 0, -1, 1, -1, 1};
+            for (int i = 0; i < 13; i++) {
+                assertEquals(want[i], tokens.get(2 * 13 + i), 1e-6, "channel " + i);
+            }
+        }
+        Map<String, long[]> added = Map.of(
+                "image.patch.weight", new long[] {13, 3},
+                "image.position.weight", new long[] {13, 10},
+                "image.position.bias", new long[] {13});
+        try (Engine engine = Engine.open();
+                ModelSpec spec = open(config.replace("concat", "add"), added)) {
+            spec.build(engine).close();
+        }
     }
 
     @Test
