@@ -3,7 +3,7 @@
 
 #include "check/check.h"
 #include "check/guarded.h"
-#include "ops/resize/resize.h"
+#include "ops/resize/resize_check.h"
 
 namespace sns {
 namespace {
@@ -67,7 +67,7 @@ ResizeGeometry random_geometry(Random& random, int64_t large) {
   return g;
 }
 
-Parity u8_parity(Random& random, Parallel& parallel) {
+Parity u8_parity(Random& random, const ResizeKernels& kernels) {
   ResizeU8Args args;
   const ResizeGeometry g = args.geometry = random_geometry(random, 400);
   args.filter = static_cast<ResizeFilter>(random.integer(0, 3));
@@ -82,8 +82,7 @@ Parity u8_parity(Random& random, Parallel& parallel) {
   Guarded<uint8_t> y(g.crop_h * args.ldy), before(g.crop_h * args.ldy);
   args.x = x.data();
   args.y = y.data();
-  Guarded<unsigned char> scratch(static_cast<int64_t>(resize_u8_scratch(args, parallel.threads())));
-  resize_u8_cpu(args, scratch.data(), parallel);
+  const bool scratch_ok = kernels.u8(args);
 
   const int64_t width = g.crop_w * args.channels;
   AlignedArray<uint8_t> ref(g.crop_h * width);
@@ -91,7 +90,7 @@ Parity u8_parity(Random& random, Parallel& parallel) {
   Parity p;
   p.shape = describe("bytes", g, args.channels, args.filter);
   p.measure = "mismatches";
-  p.guards_ok = y.intact() && scratch.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t row = 0; row < g.crop_h; ++row) {
     for (int64_t i = 0; i < args.ldy; ++i) {
       const uint8_t got = y[row * args.ldy + i];
@@ -105,7 +104,7 @@ Parity u8_parity(Random& random, Parallel& parallel) {
   return p;
 }
 
-Parity f32_parity(Random& random, Parallel& parallel) {
+Parity f32_parity(Random& random, const ResizeKernels& kernels) {
   ResizeF32Args args;
   const ResizeGeometry g = args.geometry = random_geometry(random, 200);
   args.filter = random.coin() ? ResizeFilter::kBilinear : ResizeFilter::kBicubic;
@@ -147,8 +146,7 @@ Parity f32_parity(Random& random, Parallel& parallel) {
   }
   args.x = x.data();
   args.y = y.data();
-  Guarded<float> scratch(static_cast<int64_t>(resize_f32_scratch(args, parallel.threads()) / sizeof(float)));
-  resize_f32_cpu(args, scratch.data(), parallel);
+  const bool scratch_ok = kernels.f32(args);
 
   const int64_t outputs = c * g.crop_h * g.crop_w;
   AlignedArray<double> ref(outputs);
@@ -169,14 +167,33 @@ Parity f32_parity(Random& random, Parallel& parallel) {
   p.measure = "NMSE";
   p.limit = kResizeNmse;
   p.error = nmse(dense.data(), outputs, ref.data(), 1, outputs);
-  p.guards_ok = y.intact() && scratch.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i < y.size(); ++i) p.guards_ok = p.guards_ok && std::isnan(y[i]);
   return p;
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+}  // namespace
+
+Parity resize_parity(uint64_t seed, const ResizeKernels& kernels) {
   Random random(seed);
-  return random.integer(0, 2) == 0 ? f32_parity(random, parallel) : u8_parity(random, parallel);
+  return random.integer(0, 2) == 0 ? f32_parity(random, kernels) : u8_parity(random, kernels);
+}
+
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  const auto u8 = [&](const ResizeU8Args& args) {
+    Guarded<unsigned char> scratch(static_cast<int64_t>(resize_u8_scratch(args, parallel.threads())));
+    resize_u8_cpu(args, scratch.data(), parallel);
+    return scratch.intact();
+  };
+  const auto f32 = [&](const ResizeF32Args& args) {
+    Guarded<float> scratch(
+        static_cast<int64_t>(resize_f32_scratch(args, parallel.threads()) / sizeof(float)));
+    resize_f32_cpu(args, scratch.data(), parallel);
+    return scratch.intact();
+  };
+  return resize_parity(seed, {u8, f32});
 }
 
 /// Buffers of one timed shape; the scratch grows to the number of threads at the first run.

@@ -10,14 +10,14 @@ struct ResizeCudaAxis {
   const int32_t* first = nullptr;
   const int32_t* count = nullptr;
   const Weight* weight = nullptr;  ///< [outputs, capacity]
-  int64_t capacity = 0;            ///< 0: the axis copies source first[i]
+  int64_t capacity = 0;            ///< 0: output i is source first[i]
 };
 
 /// The passes of one resize of bytes: geometry, filter and channels; x and y come with the call.
 struct ResizeU8Cuda {
   ResizeCudaAxis<int32_t> across, down;
-  bool down_first = false;  ///< PIL's order for very tall images
-  bool one_pass = false;    ///< nearest: `across` and `down` are looked up together
+  bool down_first = false;             ///< PIL's order for very tall images
+  int64_t row_begin = 0, row_end = 0;  ///< source rows that the vertical pass reads
 };
 size_t resize_u8_cuda_bytes(const ResizeU8Args& args);
 ResizeU8Cuda pack_resize_u8_cuda(const ResizeU8Args& args, void* host, void* device);

@@ -7,14 +7,13 @@
 
 #include "check/check.h"
 #include "check/guarded.h"
-#include "ops/token_merge/token_merge.h"
+#include "ops/token_merge/token_merge_check.h"
 
 namespace sns {
-namespace {
 
 // No pair of similarities is too close for this check: the kernel settles matches by the oracle's own
 // float64 sums, so that even exact ties must go the same way. Some cases are made of ties.
-Parity parity(uint64_t seed, Parallel& parallel) {
+Parity token_merge_parity(uint64_t seed, const TokenMergeKernel& kernel) {
   Random random(seed);
   TokenMergeArgs args;
   args.rows = random.integer(0, random.coin() ? 9 : 400);
@@ -51,8 +50,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   args.y = y.data();
   args.y_size = y_size.data();
   args.y_index = index ? y_index.data() : nullptr;
-  Guarded<unsigned char> scratch(static_cast<int64_t>(token_merge_scratch(args, parallel.threads())));
-  token_merge_cpu(args, scratch.data(), parallel);
+  const bool scratch_ok = kernel(args);
 
   std::vector<double> expected(static_cast<size_t>(out * args.dim)), expected_size(static_cast<size_t>(out));
   std::vector<int32_t> expected_index(static_cast<size_t>(args.rows));
@@ -68,8 +66,18 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   if (index && !std::equal(expected_index.begin(), expected_index.end(), y_index.data())) {
     p.error = std::numeric_limits<double>::infinity();
   }
-  p.guards_ok = y.intact() && y_size.intact() && y_index.intact() && scratch.intact();
+  p.guards_ok = y.intact() && y_size.intact() && y_index.intact() && scratch_ok;
   return p;
+}
+
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return token_merge_parity(seed, [&](const TokenMergeArgs& args) {
+    Guarded<unsigned char> scratch(static_cast<int64_t>(token_merge_scratch(args, parallel.threads())));
+    token_merge_cpu(args, scratch.data(), parallel);
+    return scratch.intact();
+  });
 }
 
 struct Problem {

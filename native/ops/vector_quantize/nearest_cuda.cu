@@ -154,12 +154,13 @@ __global__ void __launch_bounds__(kThreads)
 /// A warp a code.
 __global__ void __launch_bounds__(kThreads)
     normalised_codes_kernel(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
-                            uint16_t* hi, uint16_t* lo, int64_t padded) {
+                            uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t code = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
   if (code >= size) return;
   const double s = inverse_norm_warp(codes + code * ld, dim, lane);
   if (lane == 0) scale[code] = s;
+  if (code == 0 && lane == 0) *max_norm = 1.000001f;
   for (int64_t i = lane; i < padded; i += 32) {
     const float v = i < dim ? static_cast<float>(double{codes[code * ld + i]} * s) : 0.0f;
     const uint16_t h = to_bf16(v);
@@ -192,11 +193,11 @@ int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* wo
 }
 
 int normalised_codes_cuda(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
-                          uint16_t* hi, uint16_t* lo, int64_t padded, void* stream) {
+                          uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm, void* stream) {
   if (size == 0) return 0;
   return gpu::gpu_launch(normalised_codes_kernel, dim3(static_cast<unsigned>(ceil_div(size, kWarps))),
                          dim3(kThreads), 0, static_cast<gpu::Stream>(stream), codes, ld, size, dim, scale, hi,
-                         lo, padded);
+                         lo, padded, max_norm);
 }
 
 }  // namespace sns

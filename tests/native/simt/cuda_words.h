@@ -37,6 +37,7 @@ struct alignas(16) float4 {
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
 inline void __syncthreads() { ::simt::sync_threads(); }
+inline int __syncthreads_or(int predicate) { return ::simt::sync_threads_or(predicate); }
 inline void __syncwarp() { ::simt::exchange(::simt::Collective::kSyncWarp, nullptr, 0); }
 
 namespace simt {

@@ -40,6 +40,7 @@ struct Thread {
 struct Barrier {
   int arrived = 0, count = 0;
   uint64_t generation = 0;
+  int votes[2] = {};  // of sync_threads_or, by the parity of the generation
 };
 
 struct Warp {
@@ -105,6 +106,8 @@ void wait_past(const uint64_t* counter, uint64_t value) {
 void release(Barrier& barrier) {
   barrier.arrived = 0;
   ++barrier.generation;
+  // All have arrived, so all have read the votes before these, whose place is the next ones'.
+  barrier.votes[barrier.generation & 1] = 0;
 }
 
 void arrive(Barrier& barrier, int count) {
@@ -295,7 +298,15 @@ const uint32_t* exchange(Collective kind, const uint32_t* values, int words, voi
   return table;
 }
 
-void sync_threads() { arrive(block_now->barriers[0], block_now->alive); }
+void sync_threads() { sync_threads_or(0); }
+
+int sync_threads_or(int predicate) {
+  Barrier& barrier = block_now->barriers[0];
+  int& votes = barrier.votes[barrier.generation & 1];
+  votes |= predicate != 0;
+  arrive(barrier, block_now->alive);
+  return votes;
+}
 
 void named_barrier(int id, int count) {
   if (id <= 0 || id >= kBarriers || count % kWarp != 0) throw Fault("named barrier " + std::to_string(id));

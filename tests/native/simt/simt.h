@@ -71,6 +71,8 @@ const uint32_t* exchange(Collective kind, const uint32_t* values, int words,
                          void (*finish)(uint32_t* table) = nullptr);
 
 void sync_threads();
+/// sync_threads, and whether any thread's predicate was set.
+int sync_threads_or(int predicate);
 /// bar.sync id, count: named barrier of `count` threads (a multiple of 32); id 0 is __syncthreads'.
 void named_barrier(int id, int count);
 

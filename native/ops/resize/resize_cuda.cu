@@ -1,0 +1,117 @@
+#include "ops/resize/resize_cuda.h"
+
+#include "backend/cuda/kernel.h"
+#include "core/checked.h"
+#include "ops/resize/resize_window.h"
+
+namespace sns {
+namespace {
+
+constexpr int kThreads = 128;
+
+dim3 blocks(int64_t elements) { return dim3(static_cast<unsigned>(ceil_div(elements, kThreads))); }
+
+/// One pass along an axis of bytes; the other axis is looked up in `other` or counts from `other_first`.
+struct BytePass {
+  const uint8_t* x;
+  int64_t ldx;
+  uint8_t* y;
+  int64_t ldy, rows, columns, channels;
+  ResizeCudaAxis<int32_t> axis;
+  const int32_t* other;
+  int64_t other_first;
+  int64_t base;  ///< source that x starts at, along the axis
+};
+
+/// One thread a byte.
+template <bool kAcross>
+__global__ void __launch_bounds__(kThreads) byte_pass_kernel(BytePass p) {
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, width = p.columns * p.channels;
+  if (i >= p.rows * width) return;
+  const int64_t row = i / width, column = i % width / p.channels, channel = i % width % p.channels;
+  const int64_t along = kAcross ? column : row, beside = kAcross ? row : column;
+  const int64_t other = p.other ? p.other[beside] : p.other_first + beside;
+  const int64_t step = kAcross ? p.channels : p.ldx;
+  const uint8_t* x =
+      p.x + other * (kAcross ? p.ldx : p.channels) + channel + (p.axis.first[along] - p.base) * step;
+  uint8_t* y = p.y + row * p.ldy + column * p.channels + channel;
+  if (p.axis.capacity == 0) {
+    *y = *x;
+    return;
+  }
+  const int32_t* w = p.axis.weight + along * p.axis.capacity;
+  int64_t sum = int64_t{1} << (kResizeWeightBits - 1);
+  for (int k = 0; k < p.axis.count[along]; ++k) sum += int64_t{x[k * step]} * w[k];
+  sum >>= kResizeWeightBits;
+  *y = static_cast<uint8_t>(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+}
+
+int run_pass(bool across, const BytePass& p, gpu::Stream stream) {
+  return gpu::gpu_launch(across ? byte_pass_kernel<true> : byte_pass_kernel<false>,
+                         blocks(p.rows * p.columns * p.channels), dim3(kThreads), 0, stream, p);
+}
+
+/// One thread an element, both axes at once: the windows of what is resized in floats are short.
+__global__ void __launch_bounds__(kThreads) float_kernel(ResizeF32Cuda plan, ResizeF32Args args) {
+  const ResizeGeometry& g = args.geometry;
+  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (i >= g.crop_h * g.crop_w * args.channels) return;
+  // Neighbouring threads take what lies side by side.
+  const bool last = args.y_stride_c == 1;
+  const int64_t pixel = last ? i / args.channels : i % (g.crop_h * g.crop_w);
+  const int64_t channel = last ? i % args.channels : i / (g.crop_h * g.crop_w);
+  const int64_t row = pixel / g.crop_w, column = pixel % g.crop_w;
+  const float* wx = plan.across.weight + column * plan.across.capacity;
+  const float* wy = plan.down.weight + row * plan.down.capacity;
+  const float* x = args.x + channel * args.x_stride_c + plan.down.first[row] * args.x_stride_y +
+                   plan.across.first[column] * args.x_stride_x;
+  float sum = 0;
+  for (int j = 0; j < plan.down.count[row]; ++j) {
+    float line = 0;
+    for (int k = 0; k < plan.across.count[column]; ++k) {
+      line += wx[k] * x[j * args.x_stride_y + k * args.x_stride_x];
+    }
+    sum += wy[j] * line;
+  }
+  args.y[channel * args.y_stride_c + row * args.y_stride_y + column * args.y_stride_x] = sum;
+}
+
+}  // namespace
+
+int resize_u8_cuda(const ResizeU8Cuda& plan, const ResizeU8Args& args, void* workspace, void* stream) {
+  const ResizeGeometry& g = args.geometry;
+  if (g.crop_h == 0 || g.crop_w == 0) return 0;
+  const auto s = static_cast<gpu::Stream>(stream);
+  auto* between = static_cast<uint8_t*>(workspace);
+  BytePass whole{args.x,        args.ldx,    args.y,  args.ldy, g.crop_h, g.crop_w,
+                 args.channels, plan.across, nullptr, 0,        0};
+  if (plan.down.capacity == 0) {  // across alone, or nothing but copies
+    whole.other = plan.down.first;
+    return run_pass(true, whole, s);
+  }
+  if (plan.across.capacity == 0) {
+    whole.axis = plan.down, whole.other = plan.across.first;
+    return run_pass(false, whole, s);
+  }
+  BytePass first = whole, second = whole;
+  first.y = between, second.x = between;
+  if (plan.down_first) {
+    first.axis = plan.down, first.columns = g.in_width;
+    first.ldy = second.ldx = g.in_width * args.channels;
+  } else {
+    first.rows = plan.row_end - plan.row_begin, first.other_first = plan.row_begin;
+    second.axis = plan.down, second.base = plan.row_begin;
+    first.ldy = second.ldx = g.crop_w * args.channels;
+  }
+  if (const int status = run_pass(!plan.down_first, first, s)) return status;
+  return run_pass(plan.down_first, second, s);
+}
+
+int resize_f32_cuda(const ResizeF32Cuda& plan, const ResizeF32Args& args, void* stream) {
+  const int64_t elements = args.geometry.crop_h * args.geometry.crop_w * args.channels;
+  if (elements == 0) return 0;
+  return gpu::gpu_launch(float_kernel, blocks(elements), dim3(kThreads), 0, static_cast<gpu::Stream>(stream),
+                         plan, args);
+}
+
+}  // namespace sns

@@ -1,0 +1,23 @@
+#include "ops/token_merge/token_merge_cuda.h"
+
+#include "ops/token_merge/token_merge_check.h"
+#include "simt_support.h"
+
+namespace sns {
+namespace {
+
+TEST(SimtTokenMerge, MergesTheOraclesPairs) {
+  under_every_schedule("token_merge", 8, [](Random& random) {
+    const uint64_t seed = random.next();
+    const Parity p = token_merge_parity(seed, [](const TokenMergeArgs& args) {
+      Guarded<std::byte> workspace(static_cast<int64_t>(token_merge_cuda_workspace(args)));
+      EXPECT_EQ(0, token_merge_cuda(args, workspace.data(), nullptr));
+      return workspace.intact();
+    });
+    EXPECT_TRUE(p.guards_ok) << p.shape << " (seed " << seed << ")";
+    EXPECT_LE(p.error, p.limit) << p.measure << ": " << p.shape << " (seed " << seed << ")";
+  });
+}
+
+}  // namespace
+}  // namespace sns
