@@ -45,7 +45,8 @@ int32_t sns_check_parity(sns_engine engine, int64_t index, int64_t seed, sns_che
     sns::not_null(engine, "engine");
     sns::checked_struct(out, "out");
     const sns::OpCheck& op = sns::checked_op(index);
-    const sns::Parity parity = op.parity(static_cast<uint64_t>(seed), engine->engine->parallel());
+    const sns::Parity parity =
+        op.parity(static_cast<uint64_t>(seed), sns::cpu_engine(engine, "check")->parallel());
     sns_check_report report = {};
     report.struct_size = sizeof(report);
     sns::copy_text(op.name, report.op);
@@ -82,7 +83,7 @@ int32_t sns_check_timing(sns_engine engine, int64_t index, int64_t work, int64_t
     }
     const sns::Work& w = works[static_cast<size_t>(work)];
     std::lock_guard<std::mutex> lock(engine->check_mutex);
-    sns::Parallel& parallel = engine->engine->parallel();
+    sns::Parallel& parallel = sns::cpu_engine(engine, "check")->parallel();
     if (!engine->ceiling) engine->ceiling = sns::measure_ceiling(parallel);
     sns_timing_report report = {};
     report.struct_size = sizeof(report);
@@ -108,7 +109,7 @@ int32_t sns_check_ceiling(sns_engine engine, double* gflops, double* bf16_gflops
     sns::not_null(bf16_gflops, "bf16_gflops");
     sns::not_null(gbytes_per_s, "gbytes_per_s");
     std::lock_guard<std::mutex> lock(engine->check_mutex);
-    const sns::Ceiling ceiling = sns::measure_ceiling(engine->engine->parallel());
+    const sns::Ceiling ceiling = sns::measure_ceiling(sns::cpu_engine(engine, "check")->parallel());
     engine->ceiling = ceiling;
     *gflops = ceiling.gflops;
     *bf16_gflops = ceiling.bf16_gflops;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "abi/guard.h"
+#include "backend/cuda/ops.h"
 
 namespace sns {
 namespace {
@@ -43,6 +44,8 @@ const sns_cuda_table* cuda_table(std::string* cause) {
   } else if (table->version != SNS_CUDA_TABLE_VERSION) {
     *cause = path + " has interface version " + std::to_string(table->version) + ", this library needs " +
              std::to_string(SNS_CUDA_TABLE_VERSION);
+  } else if (table->layout != gpu::ops_layout()) {
+    *cause = path + " is of another build than this library";
   } else {
     loaded = table;
     return loaded;

@@ -4,6 +4,8 @@
 #include "abi/guard.h"
 #include "abi/handles.h"
 #include "backend/cpu/device.h"
+#include "core/precision.h"
+#include "pipeline/cuda/device.h"
 
 namespace sns {
 namespace {
@@ -34,7 +36,7 @@ void query_cuda(int32_t index, sns_device_info& info) {
     return;
   }
   sns_cuda_device device;
-  if (table->device_info(index, &device, info.cause, sizeof(info.cause)) != 0) return;
+  if (table->device_info(index, &device, info.cause, sizeof(info.cause)) != 0 || !device.usable) return;
   info.available = 1;
   info.units = device.multiprocessors;
   info.memory_bytes = device.memory_bytes;
@@ -74,12 +76,15 @@ int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out) {
     const auto precision = sns::checked_enum(config->precision, sns::Precision::kFast, "precision");
     const sns_device_info info = sns::query(config->device, config->index);
     if (!info.available) throw sns::Error(sns::Code::kUnavailable, "device", info.cause);
+    std::shared_ptr<const sns::CudaDevice> cuda;
     if (config->device == SNS_DEVICE_CUDA) {
-      throw sns::Error(sns::Code::kUnavailable, "device",
-                       std::string(info.name) + " is there, but this build's engine runs on the CPU only");
+      std::string cause;
+      const sns_cuda_table* table = sns::cuda_table(&cause);
+      if (!table) throw sns::Error(sns::Code::kUnavailable, "device", cause);
+      cuda = std::make_shared<const sns::CudaDevice>(*table, config->index, precision);
     }
     auto handle = std::make_unique<sns_engine_t>();
-    handle->engine = std::make_shared<sns::Engine>(config->threads, precision);
+    handle->engine = std::make_shared<sns::Engine>(config->threads, precision, std::move(cuda));
     *out = handle.release();
   });
 }

@@ -21,6 +21,19 @@ struct sns_engine_t {
   std::optional<sns::Ceiling> ceiling;
 };
 
+namespace sns {
+
+/// The engine, for what runs on the CPU only: on a GPU's engine it is refused, not done elsewhere in silence.
+inline const std::shared_ptr<Engine>& cpu_engine(sns_engine engine, const char* what) {
+  if (engine->engine->cuda()) {
+    throw Error(Code::kUnavailable, what,
+                std::string(what) + ": runs on a CPU engine only; open one beside the GPU's");
+  }
+  return engine->engine;
+}
+
+}  // namespace sns
+
 struct sns_builder_t {
   std::shared_ptr<sns::Engine> engine;
   sns::ModelParts parts;
@@ -35,6 +48,7 @@ struct sns_session_t {
       : session(std::move(model), limits) {}
   sns::Session session;
   std::atomic<bool> busy{false};
+  std::atomic<bool> started{false};  // between sns_session_start and _finish
 };
 
 struct sns_log_mel_t {

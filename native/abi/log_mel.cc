@@ -24,7 +24,7 @@ int32_t sns_log_mel_create(sns_engine engine, const sns_log_mel_config* config, 
     sns::not_null(out, "out");
     sns::checked_struct(config, "config");
     auto handle = std::make_unique<sns_log_mel_t>();
-    handle->engine = engine->engine;
+    handle->engine = sns::cpu_engine(engine, "log_mel");
     handle->plan = sns::LogMelPlan(sns::convert(*config, ""));
     *out = handle.release();
   });

@@ -24,7 +24,7 @@ int32_t sns_resampler_create(sns_engine engine, int64_t orig_rate, int64_t targe
     sns::not_null(engine, "engine");
     sns::not_null(out, "out");
     auto handle = std::make_unique<sns_resampler_t>();
-    handle->engine = engine->engine;
+    handle->engine = sns::cpu_engine(engine, "resampler");
     handle->filter = sns::ResampleFilter(orig_rate, target_rate);
     *out = handle.release();
   });

@@ -1,10 +1,15 @@
 #include "abi/convert.h"
 #include "abi/guard.h"
 #include "abi/handles.h"
-#include "abi/turn.h"
+#include "abi/session_turn.h"
 
 namespace sns {
 namespace {
+
+void require_started(sns_session session) {
+  if (session->started.load(std::memory_order_acquire)) return;
+  throw Error(Code::kIllegalState, "session", "session: no request was started");
+}
 
 Item get_item(const void* context, int64_t index) {
   try {
@@ -69,7 +74,7 @@ int32_t sns_session_run(sns_session session, const sns_item* items, int64_t coun
     sns::not_null(session, "session");
     sns::not_null(out, "out");
     if (count != 0) sns::not_null(items, "items");
-    const sns::Turn turn(session->busy, "session");
+    const sns::SessionTurn turn(session);
     *out = sns::to_c(session->session, session->session.run({sns::get_item, items}, count));
   });
 }
@@ -77,15 +82,46 @@ int32_t sns_session_run(sns_session session, const sns_item* items, int64_t coun
 int32_t sns_session_set_order(sns_session session, int32_t order, int64_t chunk_us) {
   return sns::guard([&] {
     sns::not_null(session, "session");
-    const sns::Turn turn(session->busy, "session");
+    const sns::SessionTurn turn(session);
     session->session.set_order(sns::checked_enum(order, sns::TokenOrder::kChunks, "order"), chunk_us);
+  });
+}
+
+int32_t sns_session_start(sns_session session, const sns_item* items, int64_t count) {
+  return sns::guard([&] {
+    sns::not_null(session, "session");
+    if (count != 0) sns::not_null(items, "items");
+    const sns::SessionTurn turn(session);
+    session->session.start({sns::get_item, items}, count);
+    session->started.store(true, std::memory_order_release);
+  });
+}
+
+int32_t sns_session_poll(sns_session session, int32_t* done) {
+  return sns::guard([&] {
+    sns::not_null(session, "session");
+    sns::not_null(done, "done");
+    const sns::Turn turn(session->busy, "session");
+    sns::require_started(session);
+    *done = session->session.poll() ? 1 : 0;
+  });
+}
+
+int32_t sns_session_finish(sns_session session, sns_result* out) {
+  return sns::guard([&] {
+    sns::not_null(session, "session");
+    sns::not_null(out, "out");
+    const sns::Turn turn(session->busy, "session");
+    sns::require_started(session);
+    session->started.store(false, std::memory_order_release);
+    *out = sns::to_c(session->session, session->session.finish());
   });
 }
 
 int32_t sns_session_set_latents(sns_session session, int64_t max_latents) {
   return sns::guard([&] {
     sns::not_null(session, "session");
-    const sns::Turn turn(session->busy, "session");
+    const sns::SessionTurn turn(session);
     session->session.set_latents(max_latents);
   });
 }
@@ -94,7 +130,7 @@ int32_t sns_session_set_sequence_latents(sns_session session, const int64_t* max
   return sns::guard([&] {
     sns::not_null(session, "session");
     if (count != 0) sns::not_null(max_latents, "max_latents");
-    const sns::Turn turn(session->busy, "session");
+    const sns::SessionTurn turn(session);
     session->session.set_sequence_latents(max_latents, count);
   });
 }
@@ -103,7 +139,7 @@ int32_t sns_session_attention(sns_session session, int64_t sequence, float* out,
   return sns::guard([&] {
     sns::not_null(session, "session");
     if (out_count != 0) sns::not_null(out, "out");
-    const sns::Turn turn(session->busy, "session");
+    const sns::SessionTurn turn(session);
     session->session.attention(sequence, out, out_count);
   });
 }
@@ -118,7 +154,7 @@ int32_t sns_session_workspace(sns_session session, int64_t* bytes) {
 int32_t sns_session_set_adapter(sns_session session, sns_adapter adapter) {
   return sns::guard([&] {
     sns::not_null(session, "session");
-    const sns::Turn turn(session->busy, "session");
+    const sns::SessionTurn turn(session);
     session->session.set_adapter(adapter ? adapter->adapter : nullptr);
   });
 }

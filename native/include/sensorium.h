@@ -132,6 +132,8 @@ typedef struct sns_engine_config {
   int32_t precision; /* SNS_PRECISION_* of the models made from it */
 } sns_engine_config;
 
+/* On CUDA models and sessions run on the GPU, and a model with a part that has no kernels there is SNS_ERROR_UNAVAILABLE.
+ * Everything else that takes an engine (log-mel by itself, codebooks, ...) needs one of the CPU. */
 SNS_API int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out);
 SNS_API int32_t sns_engine_threads(sns_engine engine, int32_t* out);
 SNS_API void sns_engine_destroy(sns_engine engine);
@@ -485,6 +487,57 @@ SNS_API int32_t sns_session_set_sequence_latents(sns_session session, const int6
 SNS_API int32_t sns_session_attention(sns_session session, int64_t sequence, float* out, int64_t out_count);
 SNS_API int32_t sns_session_workspace(sns_session session, int64_t* bytes);
 SNS_API void sns_session_destroy(sns_session session);
+
+/* sns_session_run in two halves: the items' data has been read when start returns; finish waits for the device and gives
+ * the result, poll says whether finish would wait (*done = 0). Between the two every other call of the session is
+ * SNS_ERROR_ILLEGAL_STATE; a finish that fails ends the request, too. On a CPU engine start does all the work. */
+SNS_API int32_t sns_session_start(sns_session session, const sns_item* items, int64_t count);
+SNS_API int32_t sns_session_poll(sns_session session, int32_t* done);
+SNS_API int32_t sns_session_finish(sns_session session, sns_result* out);
+
+/* ---- sessions of a CUDA engine: results on the device, the caller's stream, page-locked input ------------- */
+
+/* On a CPU engine all of these are SNS_ERROR_UNAVAILABLE. The latched errors of a lost GPU are SNS_ERROR_DEVICE_FATAL: from
+ * then on every call of the engine and of what was made from it gives it, and no result of the request is handed out.
+ *
+ * HOST (at first): results are copied to page-locked memory. DEVICE: they stay where they are, tokens, latents and embedding
+ * of sns_result are null, and run returns when the work is in the stream: a failure shows at the event or at the next call.
+ */
+enum { SNS_OUTPUT_HOST = 0, SNS_OUTPUT_DEVICE = 1 };
+SNS_API int32_t sns_session_set_output(sns_session session, int32_t output);
+
+/* Results of the last request on the GPU; the shapes are those of sns_result. They hold what they should once `event` has
+ * passed, until the session's next request. */
+typedef struct sns_device_result {
+  int64_t struct_size;
+  const float* tokens;    /* device addresses; null where sns_result has none */
+  const float* latents;
+  const float* embedding;
+  void* stream;           /* CUstream that the work was given to */
+  void* event;            /* CUevent behind it */
+  int64_t index;          /* of the GPU */
+} sns_device_result;
+SNS_API int32_t sns_session_device_result(sns_session session, sns_device_result* out);
+
+/* The same as a DLPack tensor of float32 (DLManagedTensor*, version 0.8), which may outlive the session: call its deleter. */
+enum { SNS_OUT_TOKENS = 0, SNS_OUT_LATENTS = 1, SNS_OUT_EMBEDDING = 2 };
+SNS_API int32_t sns_session_dlpack(sns_session session, int32_t what, void** out);
+
+/* Following requests run in this CUstream of the caller, of the engine's GPU; it must outlive them. Null takes the
+ * session's own stream again. */
+SNS_API int32_t sns_session_use_stream(sns_session session, void* stream);
+
+/* Page-locked memory of the session, at least `bytes` of it: items whose data lies in it are copied to the device without a
+ * copy on the host. It stays valid until the session is destroyed or a larger one is asked for. */
+SNS_API int32_t sns_session_inbox(sns_session session, int64_t bytes, void** out);
+
+typedef struct sns_session_info {
+  int64_t struct_size;
+  int64_t host_bytes;   /* page-locked memory */
+  int64_t device_bytes;
+  int64_t graphs;       /* shapes of requests that are captured as graphs at present */
+} sns_session_info;
+SNS_API int32_t sns_session_query(sns_session session, sns_session_info* out);
 
 /* How many latents a sequence of so many tokens gives under a limit (>= 1, see sns_session_set_latents). */
 SNS_API int32_t sns_model_count_latents(sns_model model, int64_t tokens, int64_t max_latents, int64_t* out);

@@ -26,6 +26,12 @@ class AudioTokenizer {
   AudioTokenizer(const AudioConfig& config, int64_t d_model, const AudioTensors& tensors,
                  const float* modality);
   const AudioConfig& config() const { return config_; }
+  const LogMelPlan& plan() const { return plan_; }
+  const LinearWeights& frame() const { return frame_; }
+  const PatchEmbedWeights& patch() const { return patch_; }
+  /// Learned positions with the modality, or null.
+  const float* position() const { return position_.data(); }
+  int64_t positions() const { return position_.size() / d_model_; }
   const float* prefix() const { return prefix_.data(); }
   bool patches() const { return config_.tokens == AudioTokens::kPatches; }
 

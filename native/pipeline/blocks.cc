@@ -20,19 +20,26 @@ Affine take_norm(WeightReader& reader, const std::string& name, int64_t dim, boo
   return {weight, bias ? reader.take(name + ".bias", {dim}) : nullptr};
 }
 
-LinearWeights side_by_side(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs,
-                           int64_t in) {
+StackedAffine stack(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs, int64_t in) {
   int64_t out = 0;
   for (int64_t o : outs) out = checked_add(out, o, "compressor");
-  AlignedArray<float> weight(checked_mul(out, in, "compressor")), bias(out);
-  float *w = weight.data(), *b = bias.data();
+  StackedAffine stacked;
+  stacked.weight = AlignedArray<float>(checked_mul(out, in, "compressor"));
+  stacked.bias = AlignedArray<float>(out);
+  float *w = stacked.weight.data(), *b = stacked.bias.data();
   const int64_t* o = outs.begin();
   for (const Affine& part : parts) {
     w = std::copy(part.weight, part.weight + *o * in, w);
     b = part.bias ? std::copy(part.bias, part.bias + *o, b) : std::fill_n(b, *o, 0.0f);
     ++o;
   }
-  return LinearWeights(weight.data(), bias.data(), out, in);
+  return stacked;
+}
+
+LinearWeights side_by_side(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs,
+                           int64_t in) {
+  const StackedAffine stacked = stack(parts, outs, in);
+  return LinearWeights(stacked.weight.data(), stacked.bias.data(), stacked.bias.size(), in);
 }
 
 Norm::Norm(const Affine& affine, int64_t dim, float eps, Kind kind)

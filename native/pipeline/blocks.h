@@ -22,6 +22,10 @@ Affine take_linear(WeightReader& reader, const std::string& name, int64_t out, i
 Affine take_norm(WeightReader& reader, const std::string& name, int64_t dim, bool bias = true);
 
 /// Linear layers that read the same input, as one: their outputs stand side by side.
+struct StackedAffine {
+  AlignedArray<float> weight, bias;  ///< [Σout, in], [Σout]; zeros where a layer has no bias
+};
+StackedAffine stack(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs, int64_t in);
 LinearWeights side_by_side(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs,
                            int64_t in);
 

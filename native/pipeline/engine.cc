@@ -19,7 +19,8 @@ int checked_threads(int threads) {
 
 }  // namespace
 
-Engine::Engine(int threads, Precision precision) : pool_(checked_threads(threads)), precision_(precision) {}
+Engine::Engine(int threads, Precision precision, std::shared_ptr<const CudaDevice> cuda)
+    : pool_(checked_threads(threads)), precision_(precision), cuda_(std::move(cuda)) {}
 
 Engine::Lease Engine::lease(size_t bytes) {
   const int64_t size = static_cast<int64_t>(bytes);

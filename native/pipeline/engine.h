@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -9,13 +10,18 @@
 
 namespace sns {
 
+class CudaDevice;
+
 /// A device and its threads; shared by everything made from it.
 class Engine {
  public:
   static constexpr int kMaxThreads = 1024;
 
   /// threads: 0 = all processors of this process. Throws kInvalidArgument or kLimitExceeded.
-  explicit Engine(int threads, Precision precision = Precision::kStrict);
+  explicit Engine(int threads, Precision precision = Precision::kStrict,
+                  std::shared_ptr<const CudaDevice> cuda = nullptr);
+  /// Where models run; null: on the CPU.
+  const std::shared_ptr<const CudaDevice>& cuda() const { return cuda_; }
   int threads() const { return pool_.threads(); }
   /// Of the models made from it.
   Precision precision() const { return precision_; }
@@ -42,6 +48,7 @@ class Engine {
 
   ThreadPool pool_;
   const Precision precision_;
+  std::shared_ptr<const CudaDevice> cuda_;
   std::mutex mutex_;
   AlignedArray<unsigned char> idle_[kIdleBlocks];
 };

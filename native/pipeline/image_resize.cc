@@ -130,10 +130,8 @@ void run_resize(const ResizeConfig& config, const ResizePlan& p, int64_t channel
   resize_u8_cpu(a, scratch, parallel);
 }
 
-ResizeSpace resize_space(const ResizeConfig& config, int64_t channels, int64_t max_pixels, int threads) {
-  ResizeSpace most;
-  // The need grows with the picture and changes slowly with its proportions: the largest pictures of many
-  // proportions, and room for those in between.
+std::vector<ResizePlan> extreme_resizes(const ResizeConfig& config, int64_t max_pixels) {
+  std::vector<ResizePlan> plans;
   for (double ratio = 1.0 / 200; ratio <= 201; ratio *= 1.25) {
     const double area = static_cast<double>(max_pixels);
     const auto side = [](double x) {
@@ -144,7 +142,14 @@ ResizeSpace resize_space(const ResizeConfig& config, int64_t channels, int64_t m
       h = std::min(h, 200 * w);
       w = std::min(w, 200 * h);
     }
-    const ResizePlan p = plan_resize(config, h, w);
+    plans.push_back(plan_resize(config, h, w));
+  }
+  return plans;
+}
+
+ResizeSpace resize_space(const ResizeConfig& config, int64_t channels, int64_t max_pixels, int threads) {
+  ResizeSpace most;
+  for (const ResizePlan& p : extreme_resizes(config, max_pixels)) {
     const int64_t bytes = checked_mul(checked_mul(p.height, p.width, "max_pixels"), channels, "max_pixels");
     most.bytes = std::max(most.bytes, bytes);
     most.scratch = std::max(most.scratch, resize_u8_scratch(resize_args(config, p, channels), threads));

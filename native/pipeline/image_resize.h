@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "ops/resize/resize.h"
 #include "pipeline/config.h"
 
@@ -25,6 +27,10 @@ ResizeU8Args resize_args(const ResizeConfig& config, const ResizePlan& plan, int
 /// x: bytes [in_h, in_w, channels] → y: bytes [height, width, channels], both dense.
 void run_resize(const ResizeConfig& config, const ResizePlan& plan, int64_t channels, const uint8_t* x,
                 uint8_t* y, void* scratch, Parallel& parallel);
+
+/// The largest pictures of many proportions: the need of memory grows with the picture and changes slowly
+/// with its proportions, so that a quarter more than the most of these is enough for those in between.
+std::vector<ResizePlan> extreme_resizes(const ResizeConfig& config, int64_t max_pixels);
 
 /// What a session must hold for any picture of up to max_pixels whose sides differ by up to 200 times.
 struct ResizeSpace {

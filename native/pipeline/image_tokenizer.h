@@ -25,6 +25,7 @@ class ImageTokenizer {
   ImageTokenizer(const ImageConfig& config, int64_t d_model, const ImageTensors& tensors,
                  const float* modality);
   const ImageConfig& config() const { return config_; }
+  const PatchEmbedWeights& patch() const { return patch_; }
   /// Finished prefix tokens [prefix_tokens, d_model].
   const float* prefix() const { return prefix_.data(); }
   /// Patches of an image; throws kInvalidShape when it is smaller than one, or has another grid than learned
@@ -40,6 +41,8 @@ class ImageTokenizer {
   bool makes_positions() const;
   /// Learned positions of the model's own grid [grid, d_model] with the modality, or null.
   const float* own_positions(int64_t grid_h, int64_t grid_w) const;
+  /// The resize that makes learned positions of another grid: only its y is still to be set.
+  ResizeF32Args interpolation(int64_t grid_h, int64_t grid_w) const;
   /// Learned positions of another grid into y [grid_h*grid_w, d_model].
   void interpolate(int64_t grid_h, int64_t grid_w, float* y, void* scratch, Parallel& parallel) const;
 
@@ -56,8 +59,6 @@ class ImageTokenizer {
            const float* positions, uint8_t* pixels, float* y, void* scratch, Parallel& parallel) const;
 
  private:
-  ResizeF32Args interpolation(int64_t grid_h, int64_t grid_w) const;
-
   ImageConfig config_;
   int64_t d_model_;
   PatchEmbedWeights patch_;

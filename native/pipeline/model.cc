@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "pipeline/attention_pool.h"
+#include "pipeline/cuda/model.h"
 #include "pipeline/fold.h"
 #include "pipeline/latent_resampler.h"
 #include "pipeline/mean_pool.h"
@@ -127,7 +128,10 @@ Model::Model(std::shared_ptr<Engine> engine, const ModelParts& parts) : engine_(
   if (parts.text) text_.emplace(*parts.text, d_model_, text, folded_in(Modality::kText));
   compressor_ = with_merge(parts, d_model_, make_compressor());
   if (parts.head) head_.emplace(*parts.head, row_width(), head);
+  if (engine_->cuda()) cuda_ = std::make_unique<const CudaModel>(engine_->cuda(), *this, parts);
 }
+
+Model::~Model() = default;
 
 const float* Model::prefix(Modality m) const {
   switch (m) {

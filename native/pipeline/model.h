@@ -32,10 +32,13 @@ struct ModelParts {
   TensorMap tensors;
 };
 
+class CudaModel;
+
 /// Tokenizers, special tokens and compressor with their packed weights; immutable, shared by sessions.
 class Model {
  public:
   Model(std::shared_ptr<Engine> engine, const ModelParts& parts);
+  ~Model();
   Engine& engine() const { return *engine_; }
 
   int64_t d_model() const { return d_model_; }
@@ -51,6 +54,8 @@ class Model {
     const std::optional<Encoder>& e = encoders_[static_cast<int>(m)];
     return e ? &*e : nullptr;
   }
+  /// The weights on the GPU; null on a CPU engine.
+  const CudaModel* cuda() const { return cuda_.get(); }
   const Head* head() const { return head_ ? &*head_ : nullptr; }
   /// Width of the rows that adapters and heads read: latents, or tokens where there is no compressor.
   int64_t row_width() const { return compressor_ ? compressor_->dim() : d_model_; }
@@ -77,6 +82,7 @@ class Model {
   std::unique_ptr<const Compressor> compressor_;
   std::optional<Encoder> encoders_[kModalities];
   std::optional<Head> head_;
+  std::unique_ptr<const CudaModel> cuda_;
 };
 
 }  // namespace sns

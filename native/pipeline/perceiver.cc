@@ -5,7 +5,6 @@
 #include "pipeline/fold.h"
 
 namespace sns {
-namespace {
 
 PerceiverCross::Shape cross_shape(const PerceiverConfig& c, int64_t d_model) {
   PerceiverCross::Shape s;
@@ -36,6 +35,8 @@ PerceiverCross::Shape decoder_shape(const PerceiverDecoderConfig& c, int64_t d_l
   s.norm_eps = c.norm_eps;
   return s;
 }
+
+namespace {
 
 PerceiverLayerTensors take_layer(WeightReader& reader, const std::string& stem, int64_t dim, int64_t in,
                                  int64_t qk, int64_t v, int64_t hidden) {
@@ -94,6 +95,17 @@ PerceiverTensors take_perceiver(const PerceiverConfig& c, const PerceiverDecoder
   return t;
 }
 
+AlignedArray<float> projected_queries(const PerceiverCross::Shape& s, const PerceiverLayerTensors& t,
+                                      Parallel& parallel) {
+  AlignedArray<float> normed(checked_mul(s.rows, s.dim, "perceiver.latents"));
+  AlignedArray<float> q(checked_mul(s.rows, s.qk, "perceiver.cross_qk"));
+  Norm(t.norm, s.dim, s.norm_eps).run(t.start, s.rows, normed.data(), parallel);
+  const LinearWeights w(t.q.weight, t.q.bias, s.qk, s.dim);
+  AlignedArray<unsigned char> scratch(static_cast<int64_t>(linear_scratch(w, s.rows, parallel.threads())));
+  linear(w, normed.data(), s.dim, s.rows, q.data(), s.qk, nullptr, scratch.data(), parallel);
+  return q;
+}
+
 PerceiverCross::PerceiverCross(const Shape& s, const PerceiverLayerTensors& t, Parallel& parallel)
     : shape_(s),
       start_(folded(t.start, s.rows, s.dim, nullptr)),
@@ -102,11 +114,7 @@ PerceiverCross::PerceiverCross(const Shape& s, const PerceiverLayerTensors& t, P
       out_(t.o.weight, t.o.bias, s.dim, s.v),
       up_(t.up.weight, t.up.bias, s.hidden, s.dim),
       down_(t.down.weight, t.down.bias, s.dim, s.hidden) {
-  AlignedArray<float> normed(start_.size()), q(checked_mul(s.rows, s.qk, "perceiver.cross_qk"));
-  Norm(t.norm, s.dim, s.norm_eps).run(start_.data(), s.rows, normed.data(), parallel);
-  const LinearWeights w(t.q.weight, t.q.bias, s.qk, s.dim);
-  AlignedArray<unsigned char> scratch(static_cast<int64_t>(linear_scratch(w, s.rows, parallel.threads())));
-  linear(w, normed.data(), s.dim, s.rows, q.data(), s.qk, nullptr, scratch.data(), parallel);
+  const AlignedArray<float> q = projected_queries(s, t, parallel);
   attention_ = LearnedCrossAttention(q.data(), s.rows, s.in, s.heads, s.qk, s.v, {t.k, t.v});
 }
 

@@ -66,6 +66,12 @@ class PerceiverCross {
   LinearWeights out_, up_, down_;
 };
 
+PerceiverCross::Shape cross_shape(const PerceiverConfig& config, int64_t d_model);
+PerceiverCross::Shape decoder_shape(const PerceiverDecoderConfig& config, int64_t d_latents);
+/// The learned queries [rows, qk], normed and projected.
+AlignedArray<float> projected_queries(const PerceiverCross::Shape& shape,
+                                      const PerceiverLayerTensors& tensors, Parallel& parallel);
+
 /// Perceiver (Jaegle et al. 2021) and Perceiver IO: `num_latents` learned latents read each sequence once,
 /// then attend to themselves; with a decoder, learned queries read the latents and their rows are the result.
 /// A limit takes the first latents; with a decoder the first queries, of all latents. That gives the bits of

@@ -43,6 +43,7 @@ Error of_item(const Error& e, int64_t index) {
 Session::Session(std::shared_ptr<const Model> model, const SessionLimits& limits)
     : model_(std::move(model)), limits_(limits) {
   validate(limits);
+  if (model_->cuda()) cuda_ = std::make_shared<CudaSession>(model_, limits);
   if (const ImageTokenizer* image = model_->image()) {
     resize_space_ = image->resize_space(limits.max_pixels, model_->engine().threads());
   }
@@ -81,10 +82,18 @@ Session::Pieces Session::lay_out(Carver& carver) const {
   const int threads = model_->engine().threads();
   Pieces p;
   p.plans = carver.take<ItemPlan>(limits_.max_items);
-  p.segments = carver.take<PackSegment>(limits_.max_items * kSegmentsPerItem);
-  p.tokens = carver.take<float>(checked_mul(tokens, d, "max_tokens"));
   p.table = lay_out_table(carver);
   p.cu_seqlens = carver.take<int64_t>(limits_.max_sequences + 1);
+  if (model_->compressor()) {
+    p.max_latents = carver.take<int64_t>(limits_.max_sequences);
+    p.cu_latents = carver.take<int64_t>(limits_.max_sequences + 1);
+  }
+  if (cuda_) {  // the rest lies on the device
+    if (const Head* head = model_->head()) p.head = head->lay_out(carver, limits_.max_sequences);
+    return p;
+  }
+  p.segments = carver.take<PackSegment>(limits_.max_items * kSegmentsPerItem);
+  p.tokens = carver.take<float>(checked_mul(tokens, d, "max_tokens"));
   size_t scratch = 0;
   if (const ImageTokenizer* image = model_->image()) {
     scratch = std::max(scratch, image->scratch(limits_.max_pixels, tokens, threads));
@@ -130,8 +139,6 @@ Session::Pieces Session::lay_out(Carver& carver) const {
   }
   if (encoded) p.encoder = Encoder::lay_out(carver, d, tokens, limits_.max_items);
   if (const Compressor* compressor = model_->compressor()) {
-    p.max_latents = carver.take<int64_t>(limits_.max_sequences);
-    p.cu_latents = carver.take<int64_t>(limits_.max_sequences + 1);
     p.compressor =
         carver.take<unsigned char>(static_cast<int64_t>(compressor->workspace(compressor_limits())));
     scratch = std::max(scratch, compressor->scratch(compressor_limits()));
@@ -158,7 +165,7 @@ void Session::prepare() {
     sincos_1d(std::min(tokens, model_->text()->config().max_tokens), d, added(Modality::kText), at_.text);
   }
   if (const Compressor* compressor = model_->compressor()) {
-    compressor->prepare(compressor_memory());
+    if (!cuda_) compressor->prepare(compressor_memory());
     set_latents(compressor->max_latents());
     at_.cu_latents[0] = 0;
   }
@@ -171,6 +178,9 @@ void Session::set_order(TokenOrder order, int64_t chunk_us) {
     throw Error(
         Code::kInvalidArgument, "chunk_us",
         "chunk_us: " + std::to_string(chunk_us) + (chunks ? " is below 1" : ", without chunks it is 0"));
+  }
+  if (order != TokenOrder::kItems && cuda_) {
+    throw Error(Code::kUnavailable, "order", "order: only the items' order is there on the GPU yet");
   }
   if (order != TokenOrder::kItems && !order_memory_.data()) {
     Carver size(nullptr);
@@ -205,6 +215,7 @@ void Session::reorder(Result& result, int64_t count) {
 }
 
 void Session::set_adapter(std::shared_ptr<const Adapter> adapter) {
+  if (adapter && cuda_) throw Error(Code::kUnavailable, "adapter", "adapter: is not there on the GPU yet");
   if (adapter) {
     const int64_t width = model_->row_width();
     const Compressor* compressor = model_->compressor();
@@ -468,6 +479,8 @@ void Session::attention(int64_t sequence, float* out, int64_t out_count) {
   if (!compressor || sequences_ == 0) {
     throw Error(Code::kIllegalState, "session", "session: no run that gave latents");
   }
+  if (cuda_)
+    throw Error(Code::kUnavailable, "session", "session: attention weights are not there on the GPU");
   if (sequence < 0 || sequence >= sequences_) {
     throw Error(
         Code::kInvalidArgument, "sequence",
@@ -484,13 +497,13 @@ void Session::attention(int64_t sequence, float* out, int64_t out_count) {
                         model_->engine().parallel());
 }
 
-Result Session::run(const ItemSource& items, int64_t count) {
-  Stopwatch total;
+/// Checks the whole request before any work is done; what the result says of its sizes is filled in.
+void Session::accept(const ItemSource& items, int64_t count) {
   sequences_ = 0;
   if (count < 0) throw Error(Code::kInvalidArgument, "count", "count: negative");
   if (count > limits_.max_items) over_limit("count", count, "max_items", limits_.max_items);
-  Result result;
-  result.sequences = plan(items, count);
+  result_ = {};
+  result_.sequences = plan(items, count);
   for (int64_t i = 0; i < count; ++i) {
     try {
       check_data(*model_, at_.plans[i]);
@@ -498,56 +511,101 @@ Result Session::run(const ItemSource& items, int64_t count) {
       throw of_item(e, i);
     }
   }
-
   if (model_->head()) choose_heads(count);
-  Stopwatch watch;
-  tokenize_all(Modality::kImage, count);
-  result.times.image = watch.lap();
-  tokenize_all(Modality::kAudio, count);
-  result.times.audio = watch.lap();
-  tokenize_all(Modality::kText, count);
-  result.times.text = watch.lap();
-  PackArgs pack;
-  pack.segments = at_.segments;
-  pack.dim = pack.ldy = model_->d_model();
-  pack.y = at_.tokens;
-  int64_t tokens = 0;
   for (int64_t i = 0; i < count; ++i) {
     const ItemPlan& plan = at_.plans[i];
-    pack.segment_count += add_segments(*model_, plan, at_.tokens, at_.segments + pack.segment_count);
-    describe(*model_, plan, i, at_.table);
-    write_positions(*model_, plan, at_.table.span + 2 * plan.first, at_.table.position + 3 * plan.first);
-    tokens = plan.first + plan.rows();
-    at_.cu_seqlens[plan.item.sequence + 1] = tokens;
+    result_.tokens_count = plan.first + plan.rows();
+    at_.cu_seqlens[plan.item.sequence + 1] = result_.tokens_count;
   }
-  pack_cpu(pack, model_->engine().parallel());
-  tokens_ = at_.tokens;
-  result.table = at_.table;
-  if (order_ != TokenOrder::kItems) reorder(result, count);
-  result.times.pack = watch.lap();
-
+  result_.cu_seqlens = at_.cu_seqlens;
   if (const Compressor* compressor = model_->compressor()) {
-    for (int64_t s = 0; s < result.sequences; ++s) {
+    for (int64_t s = 0; s < result_.sequences; ++s) {
       const int64_t latents =
           compressor->latents(at_.cu_seqlens[s + 1] - at_.cu_seqlens[s], at_.max_latents[s]);
       at_.cu_latents[s + 1] = at_.cu_latents[s] + latents;
     }
-    result.latents =
-        compressor->run(compressor_input(result.sequences), compressor_memory(), model_->engine().parallel());
-    result.latents_count = at_.cu_latents[result.sequences];
-    result.cu_latents = at_.cu_latents;
-    result.times.latents = watch.lap();
+    result_.latents_count = at_.cu_latents[result_.sequences];
+    result_.cu_latents = at_.cu_latents;
   }
-  sequences_ = result.sequences;
-  result.tokens_count = tokens;
-  result.tokens = tokens_;
-  result.cu_seqlens = at_.cu_seqlens;
+}
+
+/// Where every token comes from.
+void Session::describe_all(int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const ItemPlan& plan = at_.plans[i];
+    describe(*model_, plan, i, at_.table);
+    write_positions(*model_, plan, at_.table.span + 2 * plan.first, at_.table.position + 3 * plan.first);
+  }
+  result_.table = at_.table;
+}
+
+void Session::compute(int64_t count) {
+  Stopwatch watch;
+  tokenize_all(Modality::kImage, count);
+  result_.times.image = watch.lap();
+  tokenize_all(Modality::kAudio, count);
+  result_.times.audio = watch.lap();
+  tokenize_all(Modality::kText, count);
+  result_.times.text = watch.lap();
+  PackArgs pack;
+  pack.segments = at_.segments;
+  pack.dim = pack.ldy = model_->d_model();
+  pack.y = at_.tokens;
+  for (int64_t i = 0; i < count; ++i) {
+    pack.segment_count += add_segments(*model_, at_.plans[i], at_.tokens, at_.segments + pack.segment_count);
+  }
+  describe_all(count);
+  pack_cpu(pack, model_->engine().parallel());
+  tokens_ = at_.tokens;
+  if (order_ != TokenOrder::kItems) reorder(result_, count);
+  result_.tokens = tokens_;
+  result_.times.pack = watch.lap();
+  if (const Compressor* compressor = model_->compressor()) {
+    result_.latents = compressor->run(compressor_input(result_.sequences), compressor_memory(),
+                                      model_->engine().parallel());
+    result_.times.latents = watch.lap();
+  }
   if (adapter_ || model_->head()) {
-    finish_rows(result);
-    result.times.embedding = watch.lap();
+    finish_rows(result_);
+    result_.times.embedding = watch.lap();
   }
-  result.times.total = total.lap();
-  return result;
+}
+
+void Session::start(const ItemSource& items, int64_t count) {
+  started_ = std::chrono::steady_clock::now();
+  accept(items, count);
+  if (!cuda_) {
+    compute(count);
+    return;
+  }
+  CudaSession::Request request;
+  request.plans = at_.plans;
+  request.count = count;
+  request.sequences = result_.sequences;
+  request.cu_seqlens = result_.cu_seqlens;
+  request.cu_latents = result_.cu_latents;
+  cuda_->start(request);
+  describe_all(count);  // while the device computes
+}
+
+bool Session::poll() { return !cuda_ || cuda_->poll(); }
+
+Result Session::finish() {
+  if (cuda_ && !cuda_->keeps_on_device()) {
+    cuda_->wait();
+    result_.tokens = cuda_->host_output().tokens;
+    result_.latents = cuda_->host_output().latents;
+  }
+  sequences_ = result_.sequences;
+  result_.times.total =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - started_)
+          .count();
+  return result_;
+}
+
+Result Session::run(const ItemSource& items, int64_t count) {
+  start(items, count);
+  return finish();
 }
 
 }  // namespace sns

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "pipeline/adapter.h"
+#include "pipeline/cuda/session.h"
 #include "pipeline/interleave.h"
 
 namespace sns {
@@ -39,6 +41,15 @@ class Session {
   int64_t workspace_bytes() const { return workspace_.size(); }
   /// Everything is checked before any work is done; errors name items[i]. No items give no sequences.
   Result run(const ItemSource& items, int64_t count);
+  /// run() in two halves. The items' data has been read when start() returns; finish() waits for the device,
+  /// poll() says whether it would. On the CPU start() does everything.
+  void start(const ItemSource& items, int64_t count);
+  bool poll();
+  Result finish();
+  /// What the GPU keeps of this session; null on a CPU engine.
+  const std::shared_ptr<CudaSession>& cuda() const { return cuda_; }
+  /// Of the request that was started last.
+  const Result& result() const { return result_; }
   /// At most so many latents for each sequence of the following requests.
   void set_latents(int64_t max_latents);
   /// The same for sequence i: max_latents[i]; sequences from `count` on have the model's.
@@ -87,6 +98,9 @@ class Session {
   Ordered lay_out_ordered(Carver& carver) const;
   void prepare();
   int64_t plan(const ItemSource& items, int64_t count);
+  void accept(const ItemSource& items, int64_t count);
+  void describe_all(int64_t count);
+  void compute(int64_t count);
   void choose_heads(int64_t count);
   void reorder(Result& result, int64_t count);
   void finish_rows(Result& result);
@@ -108,6 +122,9 @@ class Session {
   ResizeSpace resize_space_;
   AlignedArray<unsigned char> workspace_;
   Pieces at_;
+  std::shared_ptr<CudaSession> cuda_;
+  std::chrono::steady_clock::time_point started_;
+  Result result_;                  ///< of the request that was started last
   int64_t sequences_ = 0;          ///< of the last run, 0 if it failed
   const float* tokens_ = nullptr;  ///< of the last run
   TokenOrder order_ = TokenOrder::kItems;

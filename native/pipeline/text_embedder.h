@@ -16,6 +16,9 @@ class TextEmbedder {
  public:
   TextEmbedder(const TextConfig& config, int64_t d_model, const TextTensors& tensors, const float* modality);
   const TextConfig& config() const { return config_; }
+  /// [vocabulary, d_model] and, if learned, [max_tokens, d_model]; one of them with the modality.
+  const AlignedArray<float>& table() const { return table_; }
+  const AlignedArray<float>& position() const { return position_; }
   /// Throws kLimitExceeded past max_tokens.
   void check_count(int64_t count) const;
   /// Index of the first id outside the vocabulary, or -1.

@@ -54,7 +54,6 @@ TEST(CudaLoaderDeathTest, ReportsADevice) {
         EXPECT_EQ(int64_t{1} << 34, info.memory_bytes);
         EXPECT_EQ(0, query(1).available);
         EXPECT_STRNE("", query(1).cause);
-        expect_refused("this build's engine runs on the CPU only");
         std::_Exit(::testing::Test::HasFailure() ? 1 : 0);
       },
       ::testing::ExitedWithCode(0), "");

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "backend/cuda/ops.h"
 #include "backend/cuda/table.h"
 
 namespace {
@@ -22,6 +23,7 @@ int32_t device_info(int32_t, sns_cuda_device* out, char*, int64_t) {
   out->memory_bytes = int64_t{1} << 34;
   out->multiprocessors = 7;
   out->major = 9;
+  out->usable = 1;
   return 0;
 }
 
@@ -35,6 +37,7 @@ int32_t device_info(int32_t, sns_cuda_device* out, char*, int64_t) {
 #endif
 
 extern "C" __attribute__((visibility("default"))) const sns_cuda_table* GET_TABLE(void) {
-  static const sns_cuda_table table = {FAKE_VERSION, 0, device_count, device_info};
+  static const sns_cuda_table table = {
+      FAKE_VERSION, 0, sns::gpu::ops_layout(), device_count, device_info, nullptr, nullptr};
   return &table;
 }

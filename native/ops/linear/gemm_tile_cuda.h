@@ -17,8 +17,12 @@ enum class Passes {
   kThirds,  ///< rest·hi + hi·rest + lo·lo + lo·hi + hi·lo + hi·hi: fp32, for what goes through an exponential
 };
 /// Into how many parts each operand is split.
-constexpr int parts_a(Passes p) { return p == Passes::kThirds ? 3 : p == Passes::kSplitAB ? 2 : 1; }
-constexpr int parts_b(Passes p) { return p == Passes::kThirds ? 3 : p == Passes::kOne ? 1 : 2; }
+__host__ __device__ constexpr int parts_a(Passes p) {
+  return p == Passes::kThirds ? 3 : p == Passes::kSplitAB ? 2 : 1;
+}
+__host__ __device__ constexpr int parts_b(Passes p) {
+  return p == Passes::kThirds ? 3 : p == Passes::kOne ? 1 : 2;
+}
 
 /// 16 rows × 16 columns of k in the registers of a warp. [0] (row g, k 2p), [1] (row g, k 2p + 8), [2] and
 /// [3] the same of row g + 8, for g = lane / 4 and p = lane % 4: two B fragments of mma.m16n8k16; its A

@@ -58,11 +58,10 @@ struct ByteOperand {
       const PatchRow& row = rows[r];
       uint8_t* to = stage->x + r * kLd + c;
       const int32_t* e = element + k0 + c;
-      // The strides of interleaved bytes along x and c need no alignment: a run is contiguous.
-      const bool word = run % 4 == 0 && ((reinterpret_cast<uintptr_t>(row.pixels) | row.stride_y) & 3) == 0;
-      if (!row.pixels || word) {
-        gpu::cp_async4(to, row.pixels ? row.pixels + row.offset(e[0]) : static_cast<const void*>(element),
-                       row.pixels != nullptr);
+      const unsigned char* from = row.pixels ? row.pixels + row.offset(e[0]) : nullptr;
+      // A run is contiguous; the columns that only pad W repeat the patch's last byte, which ends a word.
+      if (!from || (run % 4 == 0 && (reinterpret_cast<uintptr_t>(from) & 3) == 0)) {
+        gpu::cp_async4(to, from ? from : static_cast<const void*>(element), from != nullptr);
       } else {
         for (int b = 0; b < 4; ++b) to[b] = row.pixels[row.offset(e[b])];
       }

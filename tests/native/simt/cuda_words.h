@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <tuple>
 
 #include "core/bfloat16.h"
 #include "simt/simt.h"
+#include "simt/stream.h"
 
 #define __global__
 #define __device__
@@ -142,9 +144,11 @@ namespace sns::gpu {
 using Stream = void*;
 
 template <class... P, class... A>
-int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream, A&&... args) {
-  ::simt::launch(grid, block, shared_bytes, [&] { kernel(static_cast<P>(args)...); });
-  return 0;
+int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream, A&&... args) {
+  std::tuple<P...> values(static_cast<P>(args)...);
+  return ::simt::enqueue(stream, [kernel, grid, block, shared_bytes, values] {
+    ::simt::launch(grid, block, shared_bytes, [&] { std::apply(kernel, values); });
+  });
 }
 
 inline void cp_async16(void* shared, const void* global, bool valid) {

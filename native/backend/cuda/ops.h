@@ -1,0 +1,70 @@
+#pragma once
+
+#include "ops/attention/attention_cuda.h"
+#include "ops/embed/embed_cuda.h"
+#include "ops/l2_normalize/l2_normalize_cuda.h"
+#include "ops/layer_norm/layer_norm_cuda.h"
+#include "ops/linear/linear_cuda.h"
+#include "ops/log_mel/log_mel_cuda.h"
+#include "ops/mlp/mlp_cuda.h"
+#include "ops/pack/pack_cuda.h"
+#include "ops/patch_embed/patch_embed_cuda.h"
+#include "ops/resize/resize_cuda.h"
+#include "ops/rms_norm/rms_norm_cuda.h"
+#include "ops/segment_mean/segment_mean_cuda.h"
+
+namespace sns::gpu {
+
+/// The launchers of the kernels (ops/<op>/<op>_cuda.h). What only packs weights is host code and stands in
+/// libsensorium itself.
+struct Ops {
+  decltype(&linear_cuda) linear;
+  decltype(&mlp_cuda) mlp;
+  decltype(&mlp_cuda_workspace) mlp_workspace;
+  decltype(&layer_norm_cuda) layer_norm;
+  decltype(&rms_norm_cuda) rms_norm;
+  decltype(&embed_cuda) embed;
+  decltype(&pack_cuda) pack;
+  decltype(&attention_cuda) attention;
+  decltype(&attention_cuda_workspace) attention_workspace;
+  decltype(&patch_embed_cuda) patch_embed;
+  decltype(&log_mel_cuda) log_mel;
+  decltype(&log_mel_cuda_workspace) log_mel_workspace;
+  decltype(&resize_u8_cuda) resize_u8;
+  decltype(&resize_u8_cuda_workspace) resize_u8_workspace;
+  decltype(&resize_f32_cuda) resize_f32;
+  decltype(&segment_mean_cuda) segment_mean;
+  decltype(&l2_normalize_cuda) l2_normalize;
+};
+
+/// A number that changes with the sizes of what crosses the seam.
+constexpr int64_t ops_layout() {
+  int64_t sum = 0;
+  for (const size_t size : {sizeof(Ops),
+                            sizeof(LinearCudaWeights),
+                            sizeof(LinearArgs),
+                            sizeof(MlpArgs),
+                            sizeof(LayerNormArgs),
+                            sizeof(RmsNormArgs),
+                            sizeof(EmbedArgs),
+                            sizeof(PackArgs),
+                            sizeof(PackSegment),
+                            sizeof(AttentionCudaArgs),
+                            sizeof(PatchEmbedCudaWeights),
+                            sizeof(PatchEmbedCudaArgs),
+                            sizeof(PatchEmbedCudaItem),
+                            sizeof(LogMelCudaPlan),
+                            sizeof(LogMelCudaArgs),
+                            sizeof(LogMelCudaItem),
+                            sizeof(ResizeU8Cuda),
+                            sizeof(ResizeU8Args),
+                            sizeof(ResizeF32Cuda),
+                            sizeof(ResizeF32Args),
+                            sizeof(SegmentMeanArgs),
+                            sizeof(L2NormalizeArgs)}) {
+    sum = sum * 1021 % 1000000007 + static_cast<int64_t>(size);
+  }
+  return sum;
+}
+
+}  // namespace sns::gpu

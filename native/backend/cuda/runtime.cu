@@ -1,0 +1,161 @@
+#include "backend/cuda/runtime.h"
+
+#include <cuda_runtime_api.h>
+
+#include <cstdio>
+#include <cstring>
+
+namespace sns::gpu {
+namespace {
+
+/// Memory that models and sessions gave back stays with the process up to this much.
+constexpr uint64_t kKept = uint64_t{1} << 30;
+
+void say(char* cause, int64_t size, const char* call, cudaError_t error) {
+  std::snprintf(cause, static_cast<size_t>(size), "%s: %s (%d)", call, cudaGetErrorString(error),
+                static_cast<int>(error));
+}
+
+cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
+cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
+
+/// An error that is not sticky must not be met again by the next launch's check.
+int32_t cleared(cudaError_t error) {
+  if (error != cudaSuccess && error != cudaErrorNotReady) cudaGetLastError();
+  return error;
+}
+
+int32_t use_device(int32_t index) { return cleared(cudaSetDevice(index)); }
+const char* error_text(int32_t error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); }
+
+int32_t allocate(int64_t bytes, void** out) {
+  int device = 0;
+  cudaMemPool_t pool;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) error = cudaDeviceGetDefaultMemPool(&pool, device);
+  if (error == cudaSuccess) {
+    uint64_t kept = kKept;
+    error = cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept);
+  }
+  if (error == cudaSuccess) error = cudaMallocAsync(out, static_cast<size_t>(bytes), cudaStreamPerThread);
+  if (error == cudaSuccess) error = cudaStreamSynchronize(cudaStreamPerThread);
+  return cleared(error);
+}
+int32_t release(void* device) {
+  cudaError_t error = cudaFreeAsync(device, cudaStreamPerThread);
+  if (error == cudaSuccess) error = cudaStreamSynchronize(cudaStreamPerThread);
+  return cleared(error);
+}
+int32_t allocate_host(int64_t bytes, void** out) {
+  return cleared(cudaHostAlloc(out, static_cast<size_t>(bytes), cudaHostAllocPortable));
+}
+int32_t release_host(void* host) { return cleared(cudaFreeHost(host)); }
+
+int32_t stream_create(void** out) {
+  return cleared(cudaStreamCreateWithFlags(reinterpret_cast<cudaStream_t*>(out), cudaStreamNonBlocking));
+}
+int32_t stream_destroy(void* stream) { return cleared(cudaStreamDestroy(stream_of(stream))); }
+int32_t stream_synchronize(void* stream) { return cleared(cudaStreamSynchronize(stream_of(stream))); }
+
+int32_t copy_in(void* device, const void* host, int64_t bytes, void* stream) {
+  return cleared(
+      cudaMemcpyAsync(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_of(stream)));
+}
+int32_t copy_out(void* host, const void* device, int64_t bytes, void* stream) {
+  return cleared(
+      cudaMemcpyAsync(host, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_of(stream)));
+}
+int32_t copy(void* to, const void* from, int64_t bytes, void* stream) {
+  return cleared(
+      cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, stream_of(stream)));
+}
+int32_t fill(void* device, int32_t byte, int64_t bytes, void* stream) {
+  return cleared(cudaMemsetAsync(device, byte, static_cast<size_t>(bytes), stream_of(stream)));
+}
+
+int32_t event_create(void** out) {
+  return cleared(cudaEventCreateWithFlags(reinterpret_cast<cudaEvent_t*>(out),
+                                          cudaEventDisableTiming | cudaEventBlockingSync));
+}
+int32_t event_destroy(void* event) { return cleared(cudaEventDestroy(event_of(event))); }
+int32_t event_record(void* event, void* stream) {
+  return cleared(cudaEventRecord(event_of(event), stream_of(stream)));
+}
+int32_t event_query(void* event) { return cleared(cudaEventQuery(event_of(event))); }
+int32_t event_synchronize(void* event) { return cleared(cudaEventSynchronize(event_of(event))); }
+int32_t stream_wait(void* stream, void* event) {
+  return cleared(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0));
+}
+
+int32_t capture_begin(void* stream) {
+  return cleared(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
+}
+int32_t capture_end(void* stream, void** graph) {
+  cudaGraph_t captured = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  cudaError_t error = cudaStreamEndCapture(stream_of(stream), &captured);
+  if (error == cudaSuccess) error = cudaGraphInstantiate(&executable, captured, 0);
+  if (error == cudaSuccess) error = cudaGraphUpload(executable, stream_of(stream));
+  if (captured) cudaGraphDestroy(captured);
+  *graph = executable;
+  return cleared(error);
+}
+int32_t graph_launch(void* graph, void* stream) {
+  return cleared(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream)));
+}
+int32_t graph_destroy(void* graph) {
+  return cleared(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+}
+
+}  // namespace
+
+int32_t device_count(char* cause, int64_t cause_size) {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorInsufficientDriver) {
+    // Also what a machine without any driver answers.
+    std::snprintf(cause, static_cast<size_t>(cause_size),
+                  "no NVIDIA driver, or one older than CUDA %d.%d needs (35)", CUDART_VERSION / 1000,
+                  CUDART_VERSION % 1000 / 10);
+    return 0;
+  }
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) {
+    std::snprintf(cause, static_cast<size_t>(cause_size), "no CUDA device");
+    return 0;
+  }
+  if (error != cudaSuccess) {
+    say(cause, cause_size, "cudaGetDeviceCount", error);
+    return 0;
+  }
+  return count;
+}
+
+int32_t device_info(int32_t index, sns_cuda_device* out, char* cause, int64_t cause_size) {
+  cudaDeviceProp p;
+  const cudaError_t error = cudaGetDeviceProperties(&p, index);
+  if (error != cudaSuccess) {
+    say(cause, cause_size, "cudaGetDeviceProperties", error);
+    return 1;
+  }
+  std::memset(out, 0, sizeof(*out));
+  std::memcpy(out->name, p.name, sizeof(out->name) - 1);  // both are zero-padded
+  out->memory_bytes = static_cast<int64_t>(p.totalGlobalMem);
+  out->multiprocessors = p.multiProcessorCount;
+  out->major = p.major;
+  out->minor = p.minor;
+  out->usable = p.major >= 8;
+  if (!out->usable) {
+    std::snprintf(cause, static_cast<size_t>(cause_size), "%s has compute capability %d.%d; 8.0 is needed",
+                  p.name, p.major, p.minor);
+  }
+  return 0;
+}
+
+const sns_cuda_runtime kRuntime = {
+    use_device,    error_text,     allocate,           release,      allocate_host, release_host,
+    stream_create, stream_destroy, stream_synchronize, copy_in,      copy_out,      copy,
+    fill,          event_create,   event_destroy,      event_record, event_query,   event_synchronize,
+    stream_wait,   capture_begin,  capture_end,        graph_launch, graph_destroy,
+};
+
+}  // namespace sns::gpu

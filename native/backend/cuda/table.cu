@@ -1,0 +1,40 @@
+#include "backend/cuda/table.h"
+
+#include "backend/cuda/ops.h"
+#include "backend/cuda/runtime.h"
+
+namespace sns::gpu {
+namespace {
+
+const Ops kOps = {
+    linear_cuda,
+    mlp_cuda,
+    mlp_cuda_workspace,
+    layer_norm_cuda,
+    rms_norm_cuda,
+    embed_cuda,
+    pack_cuda,
+    attention_cuda,
+    attention_cuda_workspace,
+    patch_embed_cuda,
+    log_mel_cuda,
+    log_mel_cuda_workspace,
+    resize_u8_cuda,
+    resize_u8_cuda_workspace,
+    resize_f32_cuda,
+    segment_mean_cuda,
+    l2_normalize_cuda,
+};
+
+}  // namespace
+}  // namespace sns::gpu
+
+extern "C" __attribute__((visibility("default"))) const sns_cuda_table* sns_cuda_get_table(void) {
+  static const sns_cuda_table table = {
+      SNS_CUDA_TABLE_VERSION, 0,
+      sns::gpu::ops_layout(), sns::gpu::device_count,
+      sns::gpu::device_info,  &sns::gpu::kRuntime,
+      &sns::gpu::kOps,
+  };
+  return &table;
+}

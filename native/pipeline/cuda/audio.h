@@ -1,0 +1,83 @@
+#pragma once
+
+#include "pipeline/cuda/compressor.h"
+#include "pipeline/sequence.h"
+
+namespace sns {
+
+/// AudioTokenizer's weights on the GPU.
+class CudaAudio {
+ public:
+  /// Throws kUnavailable for a front end whose n_fft needs cuFFT where there is none.
+  CudaAudio(const CudaDevicePtr& device, const AudioTokenizer& host, const AudioTensors& tensors,
+            int64_t d_model);
+  const AudioTokenizer& host() const { return host_; }
+  const LogMelCudaPlan& plan() const { return plan_; }
+  const CudaLinear& frame() const { return frame_; }
+  const PatchEmbedCudaWeights& patch() const { return patch_; }
+  const float* position() const { return position_.data(); }
+  /// [n_mels] of pad_value.
+  const float* pad() const { return pad_.data(); }
+
+ private:
+  const AudioTokenizer& host_;
+  CudaBlock plan_block_, patch_block_;
+  LogMelCudaPlan plan_;
+  CudaLinear frame_;             ///< one token a frame
+  PatchEmbedCudaWeights patch_;  ///< or one a patch
+  CudaArray<float> position_, pad_;
+};
+
+/// Where one sound of a request is.
+struct CudaSound {
+  const ItemPlan* plan = nullptr;
+  const void* data = nullptr;  ///< on the device
+  float* y = nullptr;          ///< its tokens
+};
+
+/// Sounds → features → tokens, many at once.
+class CudaSounds {
+ public:
+  /// `added` [d_model] is what sine-cosine positions carry, on the host and on the device; or null.
+  CudaSounds(const CudaAudio& audio, const CudaDevicePtr& device, const SessionLimits& limits,
+             const float* added, const float* added_on_device);
+  void lay_out(Carver& carver);
+  int64_t scratch() const;
+  /// Rows of features that the sound takes.
+  int64_t rows(const ItemPlan& plan) const;
+  /// Whether it can be computed together with a batch of `used` rows whose last sound is `before`.
+  bool joins(int64_t used, const ItemPlan& before, const ItemPlan& plan) const;
+  int64_t parcel_bytes() const;
+
+  struct Batch {
+    Format format = Format::kS16Pcm;
+    const CudaSound* sounds = nullptr;
+    int64_t count = 0;
+    LogMelCudaItem* clips_host = nullptr;
+    LogMelCudaArgs clips;
+    PatchEmbedCudaItem* patches_host = nullptr;
+    PatchEmbedCudaArgs patches;
+    PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value
+    const PackSegment* pad = nullptr;
+    int64_t pad_count = 0;
+    const PackSegment *columns = nullptr, *column_rows = nullptr;  ///< sine-cosine grid of the first sound
+  };
+  void reserve(DeviceBlock& parcel, Batch& batch) const;
+  void fill(Batch& batch) const;
+  void run(const CudaStream& stream, const Batch& batch, void* scratch) const;
+
+ private:
+  bool padded(const ItemPlan& plan) const { return plan.audio.used_frames > plan.audio.frames; }
+  const float* source(const Batch& batch, int64_t i, int64_t row) const;
+
+  const CudaAudio& audio_;
+  CudaDevicePtr device_;
+  SessionLimits limits_;
+  int64_t row_capacity_ = 0, d_model_ = 0;
+  const float* added_;
+  CudaArray<float> frames_, axis_;  ///< sine-cosine tables
+  float* features_ = nullptr;       ///< [row_capacity_, n_mels]
+  float* positions_ = nullptr;      ///< the grid of one sound
+};
+
+}  // namespace sns

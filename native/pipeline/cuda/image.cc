@@ -1,0 +1,255 @@
+#include "pipeline/cuda/image.h"
+
+#include <algorithm>
+
+#include "pipeline/cuda/positions.h"
+#include "pipeline/positions.h"
+
+namespace sns {
+namespace {
+
+/// Resized pictures of a batch are kept side by side up to this much, or at least one.
+constexpr int64_t kMostPixels = int64_t{64} << 20;
+
+PatchEmbedCudaWeights packed(const CudaDevicePtr& device, const ImageTokenizer& host, PixelSource source,
+                             const ImageTensors& tensors, int64_t d, CudaBlock& block) {
+  const PatchEmbedWeights& patch = host.patch();
+  const PatchGeometry& g = patch.geometry();
+  PatchEmbedCudaWeights weights;
+  block = CudaBlock::packed(device, patch_embed_cuda_bytes(g, d), [&](void* memory, void* on_device) {
+    weights = pack_patch_embed_cuda(g, source, tensors.weight, patch.linear().bias(), d, patch.scale(),
+                                    patch.shift(), memory, on_device);
+  });
+  return weights;
+}
+
+}  // namespace
+
+CudaImage::CudaImage(const CudaDevicePtr& device, const ImageTokenizer& host, const ImageTensors& tensors,
+                     int64_t d)
+    : host_(host),
+      bytes_(packed(device, host, PixelSource::kU8Interleaved, tensors, d, bytes_block_)),
+      floats_(packed(device, host, PixelSource::kF32PlanarFinished, tensors, d, floats_block_)) {
+  const ImageConfig& c = host.config();
+  if (c.position != Position::kLearned) return;
+  position_ = CudaArray<float>(device, host.own_positions(c.grid_h, c.grid_w), c.grid_h * c.grid_w * d);
+}
+
+CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, const SessionLimits& limits,
+                           const float* modality)
+    : image_(image),
+      device_(device),
+      limits_(limits),
+      resize_space_(image.host().resize_space(limits.max_pixels, 1)),
+      d_model_(image.patch(Format::kU8Hwc).linear.out),
+      modality_(modality) {
+  const int64_t all = checked_mul(resize_space_.bytes, limits.max_items, "max_pixels");
+  pixel_capacity_ = std::min(all, std::max(resize_space_.bytes, kMostPixels));
+  const ResizeConfig& resize = image.host().config().resize;
+  if (!resize.none() && limits.max_pixels > 0) {
+    for (const ResizePlan& p : extreme_resizes(resize, limits.max_pixels)) {
+      scratch_ = std::max(scratch_, workspace(p));
+    }
+    scratch_ += scratch_ / 4;
+  }
+  if (image.host().config().position != Position::kSinCos) return;
+  const int64_t patches = image.host().max_patches(limits.max_pixels, limits.max_tokens);
+  AlignedArray<float> axis(checked_mul(patches, d_model_ / 2, "max_pixels"));
+  sincos_axis(patches, d_model_ / 2, axis.data());
+  axis_ = CudaArray<float>(device, axis.data(), axis.size());
+}
+
+int64_t CudaPictures::workspace(const ResizePlan& plan) const {
+  const ImageConfig& c = image_.host().config();
+  return static_cast<int64_t>(
+      device_->ops().resize_u8_workspace(resize_args(c.resize, plan, c.geometry.channels)));
+}
+
+bool CudaPictures::fits(const ItemPlan& plan) const {
+  return !resized(plan) || (workspace(plan.image.resize) <= scratch_ && room(0, plan));
+}
+
+void CudaPictures::lay_out(Carver& carver) {
+  pixels_ = carver.take<uint8_t>(pixel_capacity_);
+  if (!image_.host().makes_positions()) return;
+  const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
+  positions_ = carver.take<float>(checked_mul(std::max(patches, limits_.max_tokens), d_model_, "max_tokens"));
+}
+
+bool CudaPictures::resized(const ItemPlan& plan) const {
+  const ResizePlan& r = plan.image.resize;
+  return plan.item.format == Format::kU8Hwc && !image_.host().config().resize.none() &&
+         !(r.unchanged() && !r.padded());
+}
+
+int64_t CudaPictures::pixel_bytes(const ItemPlan& plan) const {
+  if (!resized(plan)) return 0;
+  const ResizePlan& r = plan.image.resize;
+  return round_up(r.height * r.width * image_.host().config().geometry.channels, kAlign);
+}
+
+bool CudaPictures::room(int64_t used, const ItemPlan& plan) const {
+  return used + pixel_bytes(plan) <= pixel_capacity_;
+}
+
+int64_t CudaPictures::parcel_bytes(int64_t items) {
+  return items * static_cast<int64_t>(sizeof(PatchEmbedCudaItem) + kAlign) +
+         2 * (items + 1) * static_cast<int64_t>(kAlign);
+}
+
+int64_t CudaPictures::extra_bytes(const ItemPlan& plan, const ItemPlan* before) const {
+  CudaPicture picture, previous;
+  picture.plan = &plan;
+  previous.plan = before;
+  DeviceBlock count(nullptr, nullptr);
+  put_extra(picture, before ? &previous : nullptr, nullptr, count);
+  return static_cast<int64_t>(count.bytes());
+}
+
+int64_t CudaPictures::most_extra_bytes() const {
+  const ImageConfig& c = image_.host().config();
+  const int64_t channels = c.geometry.channels;
+  int64_t most = 0;
+  if (!c.resize.none()) {
+    for (const ResizePlan& p : extreme_resizes(c.resize, limits_.max_pixels)) {
+      most = std::max(most, static_cast<int64_t>(resize_u8_cuda_bytes(resize_args(c.resize, p, channels))));
+    }
+    most += most / 4;
+  }
+  const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
+  if (c.position == Position::kSinCos) {
+    most += 2 * patches * static_cast<int64_t>(sizeof(PackSegment)) + 2 * static_cast<int64_t>(kAlign);
+  } else if (image_.host().makes_positions()) {
+    most += static_cast<int64_t>(resize_f32_cuda_bytes(image_.host().interpolation(1, patches)) +
+                                 resize_f32_cuda_bytes(image_.host().interpolation(patches, 1)));
+  }
+  return most;
+}
+
+/// The tables of one picture; with an empty block they are only counted.
+void CudaPictures::put_extra(CudaPicture& p, const CudaPicture* before, float* positions,
+                             DeviceBlock& block) const {
+  const ItemPlan& plan = *p.plan;
+  const ImageConfig& c = image_.host().config();
+  const auto put = [&block](size_t bytes, auto&& pack) {
+    const unsigned char* device = nullptr;
+    unsigned char* host = block.take(static_cast<int64_t>(bytes), &device);
+    if (host) pack(host, const_cast<unsigned char*>(device));
+  };
+  if (resized(plan)) {
+    const ResizeU8Args args = resize_args(c.resize, plan.image.resize, c.geometry.channels);
+    put(resize_u8_cuda_bytes(args),
+        [&](void* host, void* device) { p.resize = pack_resize_u8_cuda(args, host, device); });
+  }
+  if (!image_.host().makes_positions()) {
+    p.position = image_.position();
+    return;
+  }
+  if (before && before->plan->grid_h == plan.grid_h && before->plan->grid_w == plan.grid_w) {
+    p.position = before->position;
+    return;
+  }
+  if (c.position == Position::kLearned && plan.grid_h == c.grid_h && plan.grid_w == c.grid_w) {
+    p.position = image_.position();
+    return;
+  }
+  p.makes_position = true;
+  p.position = positions;
+  if (c.position == Position::kLearned) {
+    const ResizeF32Args args = image_.host().interpolation(plan.grid_h, plan.grid_w);
+    put(resize_f32_cuda_bytes(args),
+        [&](void* host, void* device) { p.interpolation = pack_resize_f32_cuda(args, host, device); });
+    return;
+  }
+  put_sincos(axis_.data(), d_model_, plan.grid_h, plan.grid_w, modality_, block, &p.columns, &p.rows);
+}
+
+void CudaPictures::reserve(DeviceBlock& parcel, Batch& batch) const {
+  batch.host = parcel.take(batch.count, &batch.args.items);
+  int64_t* rows = parcel.take<int64_t>(1, &batch.args.rows);
+  batch.args.count = batch.count;
+  batch.args.max_rows = 0;
+  for (int64_t i = 0; i < batch.count; ++i) batch.args.max_rows += batch.pictures[i].plan->body;
+  *rows = batch.args.max_rows;
+}
+
+void CudaPictures::stage(Batch& batch, DeviceBlock* extra) const {
+  for (int64_t i = 0; i < batch.count; ++i) {
+    CudaPicture& p = batch.pictures[i];
+    put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, const_cast<float*>(p.position), extra[i]);
+  }
+}
+
+void CudaPictures::fill(Batch& batch) const {
+  const int64_t channels = image_.host().config().geometry.channels;
+  int64_t pixels = 0, positions = 0, row = 0;
+  for (int64_t i = 0; i < batch.count; ++i) {
+    CudaPicture& p = batch.pictures[i];
+    const ItemPlan& plan = *p.plan;
+    DeviceBlock none(nullptr, nullptr);
+    put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, positions_ + positions * d_model_, none);
+    if (p.makes_position) positions += plan.body;
+    PatchEmbedCudaItem& item = batch.host[i];
+    const int64_t height = plan.item.dims[0], width = plan.item.dims[1];
+    item = {};
+    item.data = p.data;
+    if (batch.format == Format::kU8Hwc) {
+      item.stride_c = 1;
+      item.stride_x = channels;
+      item.stride_y = channels * width;
+      const ResizePlan& resize = plan.image.resize;
+      if (resized(plan)) {
+        p.pixels = pixels_ + pixels;
+        pixels += pixel_bytes(plan);
+        item.data = p.pixels;
+        item.stride_y = channels * resize.width;
+      } else if (!image_.host().config().resize.none()) {  // at most a crop: a matter of strides
+        item.data = static_cast<const uint8_t*>(p.data) + (resize.crop_y * width + resize.crop_x) * channels;
+      }
+    } else {
+      item.stride_x = 1;
+      item.stride_y = width;
+      item.stride_c = height * width;
+    }
+    item.grid_w = plan.grid_w;
+    item.position = p.position;
+    item.y = p.y;
+    item.ldy = d_model_;
+    item.first_row = row;
+    row += plan.body;
+  }
+}
+
+void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p) const {
+  float* y = const_cast<float*>(p.position);
+  if (p.columns) {
+    run_sincos(stream, p.columns, p.rows, d_model_, p.plan->grid_h, y);
+    return;
+  }
+  ResizeF32Args args = image_.host().interpolation(p.plan->grid_h, p.plan->grid_w);
+  args.x = image_.position();
+  args.y = y;
+  stream.check(stream.ops().resize_f32(p.interpolation, args, stream.get()), "resize");
+}
+
+void CudaPictures::run(const CudaStream& stream, const Batch& batch, void* scratch) const {
+  const ImageConfig& c = image_.host().config();
+  const int64_t channels = c.geometry.channels;
+  for (int64_t i = 0; i < batch.count; ++i) {
+    const CudaPicture& p = batch.pictures[i];
+    if (p.makes_position) make_positions(stream, p);
+    if (!p.pixels) continue;
+    const ResizePlan& plan = p.plan->image.resize;
+    ResizeU8Args args = resize_args(c.resize, plan, channels);
+    if (plan.padded()) stream.fill(p.pixels, 0, plan.height * args.ldy);
+    args.x = static_cast<const uint8_t*>(p.data);
+    args.y = p.pixels + plan.pad_y * args.ldy + plan.pad_x * channels;
+    stream.check(stream.ops().resize_u8(p.resize, args, scratch, stream.get()), "resize");
+  }
+  if (batch.args.max_rows == 0) return;
+  stream.check(
+      stream.ops().patch_embed(image_.patch(batch.format), batch.args, stream.precision(), stream.get()),
+      "patch_embed");
+}
+
+}  // namespace sns

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "pipeline/cuda/compressor.h"
+#include "pipeline/sequence.h"
+
+namespace sns {
+
+/// ImageTokenizer's weights on the GPU.
+class CudaImage {
+ public:
+  CudaImage(const CudaDevicePtr& device, const ImageTokenizer& host, const ImageTensors& tensors,
+            int64_t d_model);
+  const ImageTokenizer& host() const { return host_; }
+  const PatchEmbedCudaWeights& patch(Format format) const {
+    return format == Format::kU8Hwc ? bytes_ : floats_;
+  }
+  /// Learned positions of the model's own grid with the modality, or null.
+  const float* position() const { return position_.data(); }
+
+ private:
+  const ImageTokenizer& host_;
+  CudaBlock bytes_block_, floats_block_;
+  PatchEmbedCudaWeights bytes_, floats_;
+  CudaArray<float> position_;
+};
+
+/// Where one picture of a request is and what it needs on its way.
+struct CudaPicture {
+  const ItemPlan* plan = nullptr;
+  const void* data = nullptr;  ///< on the device
+  float* y = nullptr;          ///< its patches' tokens
+  uint8_t* pixels = nullptr;   ///< the resized bytes
+  ResizeU8Cuda resize;
+  const float* position = nullptr;
+  // How its positions are made, if it is the first of its grid in a row of pictures.
+  bool makes_position = false;
+  ResizeF32Cuda interpolation;
+  const PackSegment *columns = nullptr, *rows = nullptr;
+};
+
+/// Pictures → tokens, many at once: every picture is resized, then one launch embeds all their patches.
+class CudaPictures {
+ public:
+  CudaPictures(const CudaImage& image, const CudaDevicePtr& device, const SessionLimits& limits,
+               const float* modality);
+  void lay_out(Carver& carver);
+  int64_t scratch() const { return scratch_; }
+  /// Whether the session's memory is enough for the picture's resize: see Session::check_resize.
+  bool fits(const ItemPlan& plan) const;
+
+  /// Bytes that travel with the picture (tables of its resize and positions); `before` is the picture before
+  /// it in the batch, or null.
+  int64_t extra_bytes(const ItemPlan& plan, const ItemPlan* before) const;
+  int64_t most_extra_bytes() const;
+  /// Whether the batch so far leaves room for one more picture in the session's memory.
+  bool room(int64_t pixel_bytes, const ItemPlan& plan) const;
+  int64_t pixel_bytes(const ItemPlan& plan) const;
+  static int64_t parcel_bytes(int64_t items);
+
+  struct Batch {
+    Format format = Format::kU8Hwc;
+    CudaPicture* pictures = nullptr;
+    int64_t count = 0;
+    PatchEmbedCudaItem* host = nullptr;
+    PatchEmbedCudaArgs args;
+  };
+  /// Room for the batch's arrays.
+  void reserve(DeviceBlock& parcel, Batch& batch) const;
+  /// Fills them, once every picture's data and y are known.
+  void fill(Batch& batch) const;
+  /// Fills the pictures' extra bytes.
+  void stage(Batch& batch, DeviceBlock* extra) const;
+  void run(const CudaStream& stream, const Batch& batch, void* scratch) const;
+
+ private:
+  bool resized(const ItemPlan& plan) const;
+  int64_t workspace(const ResizePlan& plan) const;
+  void put_extra(CudaPicture& picture, const CudaPicture* before, float* positions, DeviceBlock& block) const;
+  void make_positions(const CudaStream& stream, const CudaPicture& picture) const;
+
+  const CudaImage& image_;
+  CudaDevicePtr device_;
+  SessionLimits limits_;
+  ResizeSpace resize_space_;
+  int64_t pixel_capacity_ = 0, scratch_ = 0, d_model_ = 0;
+  const float* modality_;  ///< what sine-cosine positions carry, on the device
+  CudaArray<float> axis_;
+  uint8_t* pixels_ = nullptr;
+  float* positions_ = nullptr;  ///< [max_tokens, d_model]
+};
+
+}  // namespace sns

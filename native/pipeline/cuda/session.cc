@@ -1,0 +1,531 @@
+#include "pipeline/cuda/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "pipeline/positions.h"
+
+namespace sns {
+namespace {
+
+constexpr int kGraphs = 16;
+constexpr int64_t kDataAlign = 256;
+/// Requests whose items are larger together go to the device in waves, without a graph.
+constexpr int64_t kMostStaged = int64_t{32} << 20;
+/// How long wait() asks before it blocks: a few times what the wake-up from blocking costs.
+constexpr std::chrono::microseconds kSpin{100};
+
+constexpr int64_t kFloat = sizeof(float);
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+bool is_sound(Format f) { return f == Format::kS16Pcm || f == Format::kF32Pcm || f == Format::kF32Features; }
+
+}  // namespace
+
+/// What the modality's sine-cosine positions carry.
+const float* CudaSession::added(Modality m, bool on_device) const {
+  if (weights_.encoder(m)) return nullptr;
+  return on_device ? weights_.rows(m).modality : model_.modality(m);
+}
+
+CudaSession::CudaSession(std::shared_ptr<const Model> model, const SessionLimits& limits)
+    : owner_(std::move(model)),
+      model_(*owner_),
+      weights_(*model_.cuda()),
+      limits_(limits),
+      sizes_{limits.max_items, limits.max_tokens, limits.max_sequences},
+      stream_((weights_.device()->enter(), weights_.device())),
+      graphs_(weights_.device(), kGraphs, key_size()),
+      key_(key_size()),
+      cu_items_host_(limits.max_items + 1) {
+  const CudaDevicePtr& device = weights_.device();
+  if (const CudaImage* image = weights_.image()) {
+    pictures_.emplace(*image, device, limits, added(Modality::kImage, true));
+  }
+  if (const CudaAudio* audio = weights_.audio()) {
+    sounds_.emplace(*audio, device, limits, added(Modality::kAudio, false), added(Modality::kAudio, true));
+  }
+  if (model_.text() && model_.text()->config().position == Position::kSinCos) {
+    const int64_t rows = std::min(limits.max_tokens, model_.text()->config().max_tokens),
+                  d = model_.d_model();
+    AlignedArray<float> table(checked_mul(rows, d, "max_tokens"));
+    sincos_1d(rows, d, added(Modality::kText, false), table.data());
+    text_positions_ = CudaArray<float>(device, table.data(), table.size());
+  }
+  if (const CudaCompressor* compressor = weights_.compressor()) compression_ = compressor->session();
+
+  Carver size(nullptr);
+  lay_out(size);
+  workspace_ = CudaBlock(device, CudaBlock::Place::kDevice, static_cast<int64_t>(size.bytes()));
+  Carver carver(workspace_.data());
+  at_ = lay_out(carver);
+  const int64_t staging = checked_add(parcel_bytes(), staging_bytes(), "max_pixels");
+  staging_ = CudaBlock(device, CudaBlock::Place::kHost, staging);
+  in_ = CudaBlock(device, CudaBlock::Place::kDevice, staging);
+  Carver results_size(nullptr);
+  lay_out_results(results_size);
+  out_ = CudaBlock(device, CudaBlock::Place::kHost, static_cast<int64_t>(results_size.bytes()));
+  Carver results(out_.data());
+  host_output_ = lay_out_results(results);
+
+  const size_t items = static_cast<size_t>(limits.max_items);
+  order_.resize(items);
+  batches_.resize(items);
+  picture_items_.resize(items);
+  sound_items_.resize(items);
+  extras_.resize(items, DeviceBlock(nullptr, nullptr));
+  stream_.check(device->runtime().event_create(&event_), "event");
+}
+
+CudaSession::~CudaSession() {
+  const sns_cuda_runtime& runtime = stream_.device().runtime();
+  runtime.use_device(stream_.device().index());
+  runtime.stream_synchronize(stream_.get());
+  runtime.event_destroy(event_);
+}
+
+CudaSession::Pieces CudaSession::lay_out(Carver& carver) const {
+  const CudaDevice& device = stream_.device();
+  const int64_t d = model_.d_model(), tokens = limits_.max_tokens;
+  const auto take = [&](int64_t width) {
+    return carver.take<float>(checked_mul(tokens, width, "max_tokens"));
+  };
+  Pieces p;
+  p.tokens = take(d);
+  int64_t scratch = 0;
+  float *normed = nullptr, *qkv = nullptr;
+  bool first = true;
+  for (int m = 0; m < kModalities; ++m) {
+    const CudaEncoder* encoder = weights_.encoder(static_cast<Modality>(m));
+    if (!encoder) continue;
+    if (first) {
+      normed = take(d);
+      qkv = take(checked_mul(3, d, "d_model"));
+      first = false;
+    }
+    p.encoder[m] = {take(d), normed, qkv};
+    scratch = std::max(scratch, encoder->scratch(device, sizes_));
+  }
+  if (pictures_) {
+    const_cast<CudaPictures&>(*pictures_).lay_out(carver);
+    scratch = std::max(scratch, pictures_->scratch());
+  }
+  if (sounds_) {
+    const_cast<CudaSounds&>(*sounds_).lay_out(carver);
+    scratch = std::max(scratch, sounds_->scratch());
+  }
+  if (compression_) {
+    compression_->lay_out(carver, sizes_);
+    scratch = std::max(scratch, compression_->scratch(device, sizes_));
+  }
+  p.scratch = carver.take<unsigned char>(scratch);
+  return p;
+}
+
+CudaSession::Output CudaSession::lay_out_results(Carver& carver) const {
+  Output o;
+  o.tokens = carver.take<float>(checked_mul(limits_.max_tokens, model_.d_model(), "max_tokens"));
+  if (const Compressor* c = model_.compressor()) {
+    const int64_t rows = checked_mul(limits_.max_sequences, c->max_latents(), "max_sequences");
+    o.latents = carver.take<float>(checked_mul(rows, c->dim(), "max_sequences"));
+  }
+  return o;
+}
+
+int64_t CudaSession::parcel_bytes() const {
+  constexpr int64_t kArrays = 4 + 2 * kModalities;
+  const int64_t offsets = (limits_.max_sequences + 1) * 2 + (limits_.max_items + 1) * kModalities;
+  const int64_t segments = limits_.max_items * (kSegmentsPerItem + 2);
+  return kArrays * static_cast<int64_t>(kAlign) + offsets * static_cast<int64_t>(sizeof(int64_t)) +
+         segments * static_cast<int64_t>(sizeof(PackSegment)) +
+         (pictures_ ? CudaPictures::parcel_bytes(limits_.max_items) : 0) +
+         (sounds_ ? sounds_->parcel_bytes() : 0) + (compression_ ? compression_->parcel_bytes(sizes_) : 0) +
+         kDataAlign;
+}
+
+/// Enough for the largest item, and for a whole request of usual size.
+int64_t CudaSession::staging_bytes() const {
+  int64_t largest =
+      checked_mul(limits_.max_tokens, std::max<int64_t>(model_.d_model() * kFloat, 8), "max_tokens");
+  if (const ImageTokenizer* image = model_.image()) {
+    largest = std::max(
+        largest, checked_mul(limits_.max_pixels, image->config().geometry.channels * kFloat, "max_pixels"));
+    largest = checked_add(largest, pictures_->most_extra_bytes() + kDataAlign, "max_pixels");
+  }
+  if (const AudioTokenizer* audio = model_.audio()) {
+    largest = std::max(largest, checked_mul(limits_.max_samples, kFloat, "max_samples"));
+    const int64_t mels = audio->config().log_mel.n_mels;
+    const int64_t frames = std::max(audio->max_feature_rows(limits_.max_samples), limits_.max_tokens);
+    largest = std::max(largest, checked_mul(frames, mels * kFloat, "max_samples"));
+  }
+  largest = round_up(largest, kDataAlign) + kDataAlign;
+  return std::min(checked_mul(largest, limits_.max_items, "max_items"), std::max(largest, kMostStaged));
+}
+
+void* CudaSession::inbox(int64_t bytes) {
+  if (inbox_.size() < bytes) {
+    stream_.device().enter();
+    wait();
+    graphs_.clear();  // they may read the one before
+    inbox_ = CudaBlock();
+    inbox_ = CudaBlock(stream_.device_pointer(), CudaBlock::Place::kHost, bytes);
+  }
+  return inbox_.data();
+}
+
+bool CudaSession::in_inbox(const Item& item) const {
+  const auto at = reinterpret_cast<uintptr_t>(item.data), begin = reinterpret_cast<uintptr_t>(inbox_.data());
+  return inbox_.size() > 0 && at >= begin &&
+         at + static_cast<uintptr_t>(item.bytes) <= begin + static_cast<uintptr_t>(inbox_.size());
+}
+
+void CudaSession::use_stream(void* stream) {
+  stream_.device().enter();
+  wait();
+  stream_.borrow(stream);
+}
+
+/// All that decides which work a request is and at which addresses; the rest is data.
+int64_t CudaSession::make_key(const Request& r) {
+  int64_t n = 0;
+  key_[n++] = r.count;
+  key_[n++] = r.sequences;
+  key_[n++] = keep_;
+  for (int64_t i = 0; i < r.count; ++i) {
+    const Item& item = r.plans[i].item;
+    key_[n++] = static_cast<int64_t>(item.modality) * 64 + static_cast<int64_t>(item.format);
+    key_[n++] = item.sequence;
+    for (const int64_t dim : item.dims) key_[n++] = dim;
+    key_[n++] = in_inbox(item) ? reinterpret_cast<int64_t>(item.data) : 0;
+  }
+  for (int64_t s = 0; r.cu_latents && s < r.sequences; ++s) key_[n++] = r.cu_latents[s + 1];
+  return n;
+}
+
+void CudaSession::put_offsets(const Request& r) {
+  input_ = {};
+  input_.tokens = at_.tokens;
+  input_.cu_tokens = sns::put_offsets(parcel_, r.cu_seqlens, r.sequences);
+  if (r.cu_latents) input_.cu_latents = sns::put_offsets(parcel_, r.cu_latents, r.sequences);
+  for (int m = 0; m < kModalities; ++m) {
+    if (!weights_.encoder(static_cast<Modality>(m))) continue;
+    int64_t* cu = cu_items_host_.data();
+    int64_t items = 0;
+    cu[0] = 0;
+    for (int64_t i = 0; i < r.count; ++i) {
+      const ItemPlan& plan = r.plans[i];
+      if (static_cast<int>(plan.item.modality) != m || !plan.tokenized()) continue;
+      cu[items + 1] = cu[items] + plan.prefix + plan.body;
+      ++items;
+    }
+    cu_items_[m] = sns::put_offsets(parcel_, cu, items);
+  }
+}
+
+/// The items modality by modality, where each one's body goes, and how the packed sequence is put together.
+void CudaSession::put_segments(const Request& r) {
+  const int64_t d = model_.d_model();
+  PackSegment* const segments = parcel_.take(r.count * kSegmentsPerItem, &segments_);
+  segment_count_ = items_count_ = 0;
+  PackSegment* prefixes[kModalities] = {};
+  int64_t encoded[kModalities] = {};
+  for (int m = 0; m < kModalities; ++m) {
+    prefix_count_[m] = 0;
+    if (cu_items_[m].count > 0 && weights_.rows(static_cast<Modality>(m)).prefix) {
+      prefixes[m] = parcel_.take(2 * cu_items_[m].count, &prefixes_[m]);
+    }
+  }
+  const auto add = [&](const float* rows, int64_t count, const float* modality) {
+    if (count > 0) segments[segment_count_++] = {rows, d, count, modality, nullptr};
+  };
+  for (int m = 0; m < kModalities; ++m) {
+    for (int64_t i = 0; i < r.count; ++i) {
+      if (static_cast<int>(r.plans[i].item.modality) == m)
+        order_[static_cast<size_t>(items_count_++)].plan = &r.plans[i];
+    }
+  }
+  for (int64_t i = 0; i < r.count; ++i) {
+    const ItemPlan& plan = r.plans[i];
+    const int m = static_cast<int>(plan.item.modality);
+    const CudaModel::Rows& rows = weights_.rows(plan.item.modality);
+    add(rows.begin, plan.special, nullptr);
+    if (plan.tokenized() && weights_.encoder(plan.item.modality)) {
+      add(at_.encoder[m].x + cu_items_[m].host[encoded[m]++] * d, plan.prefix + plan.body, rows.modality);
+    } else {
+      add(rows.prefix, plan.prefix, nullptr);
+      add(at_.tokens + plan.body_row() * d, plan.body, plan.tokenized() ? nullptr : rows.modality);
+    }
+    add(rows.end, plan.special, nullptr);
+  }
+  std::fill(encoded, encoded + kModalities, 0);
+  for (int64_t i = 0; i < items_count_; ++i) {
+    Staged& s = order_[static_cast<size_t>(i)];
+    const ItemPlan& plan = *s.plan;
+    const int m = static_cast<int>(plan.item.modality);
+    s.y = at_.tokens + plan.body_row() * d;
+    if (!plan.tokenized() || !weights_.encoder(plan.item.modality)) continue;
+    float* x = at_.encoder[m].x + cu_items_[m].host[encoded[m]++] * d;
+    s.y = x + plan.prefix * d;
+    if (!prefixes[m]) continue;
+    prefixes[m][prefix_count_[m]++] = {weights_.rows(plan.item.modality).prefix, d, plan.prefix, nullptr,
+                                       nullptr};
+    prefixes[m][prefix_count_[m]++] = {s.y, d, plan.body, nullptr, nullptr};
+  }
+}
+
+/// Runs of one format that fit into the session's memory together.
+void CudaSession::make_batches() {
+  batch_count_ = 0;
+  waves_ = false;
+  Batch* b = nullptr;
+  int64_t used = 0, staged = 0;
+  const int64_t capacity = staging_.size() - parcel_bytes();
+  for (int64_t i = 0; i < items_count_; ++i) {
+    Staged& s = order_[static_cast<size_t>(i)];
+    const ItemPlan& plan = *s.plan;
+    const Format format = plan.item.format;
+    const ItemPlan* before = b && b->format == format ? order_[static_cast<size_t>(i - 1)].plan : nullptr;
+    const auto bytes = [&](const ItemPlan* previous) {
+      return round_up(plan.item.bytes, kDataAlign) +
+             (is_image(format) ? round_up(pictures_->extra_bytes(plan, previous), kDataAlign) : 0);
+    };
+    bool fresh = !before;
+    if (before && is_image(format)) fresh = !pictures_->room(used, plan);
+    if (before && is_sound(format)) fresh = !sounds_->joins(used, *before, plan);
+    const bool wave = staged + bytes(fresh ? nullptr : before) > capacity;
+    if (wave) {
+      fresh = waves_ = true;
+      staged = 0;
+    }
+    if (fresh) {
+      b = &batches_[static_cast<size_t>(batch_count_++)];
+      *b = {};
+      b->format = format;
+      b->first = i;
+      b->wave = wave;
+      used = 0;
+    }
+    s.offset = staged;
+    s.extra_offset = staged + round_up(plan.item.bytes, kDataAlign);
+    staged += bytes(fresh ? nullptr : before);
+    s.end = staged;
+    ++b->count;
+    if (is_image(format)) used += pictures_->pixel_bytes(plan);
+    if (is_sound(format)) used += sounds_->rows(plan);
+  }
+}
+
+/// Gives every item its place and fills the batches' arrays. Nothing of the items is read yet.
+void CudaSession::place_items() {
+  for (int64_t n = 0; n < batch_count_; ++n) {
+    Batch& b = batches_[static_cast<size_t>(n)];
+    if (is_image(b.format)) {
+      b.pictures.format = b.format;
+      b.pictures.pictures = &picture_items_[static_cast<size_t>(b.first)];
+      b.pictures.count = b.count;
+      for (int64_t i = 0; i < b.count; ++i) {
+        b.pictures.pictures[i] = {};
+        b.pictures.pictures[i].plan = order_[static_cast<size_t>(b.first + i)].plan;
+      }
+      pictures_->reserve(parcel_, b.pictures);
+    } else if (is_sound(b.format)) {
+      b.sounds.format = b.format;
+      b.sounds.sounds = &sound_items_[static_cast<size_t>(b.first)];
+      b.sounds.count = b.count;
+      for (int64_t i = 0; i < b.count; ++i) {
+        sound_items_[static_cast<size_t>(b.first + i)].plan = order_[static_cast<size_t>(b.first + i)].plan;
+      }
+      sounds_->reserve(parcel_, b.sounds);
+    }
+  }
+  if (compression_) compression_->put(input_, parcel_);
+  data_begin_ = round_up(static_cast<int64_t>(parcel_.bytes()), kDataAlign);
+  data_end_ = data_begin_ + (items_count_ > 0 ? order_[static_cast<size_t>(items_count_ - 1)].end : 0);
+  for (int64_t n = 0; n < batch_count_; ++n) {
+    Batch& b = batches_[static_cast<size_t>(n)];
+    for (int64_t i = b.first; i < b.first + b.count; ++i) {
+      const Staged& s = order_[static_cast<size_t>(i)];
+      const void* data = in(data_begin_ + s.offset);
+      if (is_image(b.format)) {
+        CudaPicture& p = picture_items_[static_cast<size_t>(i)];
+        p.data = data;
+        p.y = s.y;
+        extras_[static_cast<size_t>(i)] =
+            DeviceBlock(staging(data_begin_ + s.extra_offset), in(data_begin_ + s.extra_offset));
+      } else if (is_sound(b.format)) {
+        CudaSound& sound = sound_items_[static_cast<size_t>(i)];
+        sound.data = data;
+        sound.y = s.y;
+      }
+    }
+    if (is_sound(b.format)) sounds_->fill(b.sounds);
+    if (is_image(b.format)) pictures_->fill(b.pictures);
+  }
+}
+
+/// The batch's bytes, into the staging memory.
+void CudaSession::stage(Batch& b) {
+  for (int64_t i = b.first; i < b.first + b.count; ++i) {
+    const Staged& s = order_[static_cast<size_t>(i)];
+    const Item& item = s.plan->item;
+    if (item.bytes > 0 && !in_inbox(item)) {
+      std::memcpy(staging(data_begin_ + s.offset), item.data, static_cast<size_t>(item.bytes));
+    }
+  }
+  if (is_image(b.format)) pictures_->stage(b.pictures, &extras_[static_cast<size_t>(b.first)]);
+}
+
+void CudaSession::run(const Batch& b) {
+  for (int64_t i = b.first; i < b.first + b.count; ++i) {
+    const Staged& s = order_[static_cast<size_t>(i)];
+    const Item& item = s.plan->item;
+    if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, item.bytes);
+  }
+  if (is_image(b.format)) return pictures_->run(stream_, b.pictures, at_.scratch);
+  if (is_sound(b.format)) return sounds_->run(stream_, b.sounds, at_.scratch);
+  const int64_t d = model_.d_model();
+  for (int64_t i = b.first; i < b.first + b.count; ++i) {
+    const Staged& s = order_[static_cast<size_t>(i)];
+    const int64_t rows = s.plan->body;
+    if (b.format == Format::kF32Tokens) {
+      stream_.copy(s.y, in(data_begin_ + s.offset), rows * d * kFloat);
+      continue;
+    }
+    const CudaModel::Text& text = *weights_.text();
+    EmbedArgs a;
+    a.table = text.table.data();
+    a.vocabulary = model_.text()->config().vocabulary;
+    a.dim = a.ldy = d;
+    a.ids = reinterpret_cast<const int64_t*>(in(data_begin_ + s.offset));
+    a.count = rows;
+    a.position = text_positions_.data() ? text_positions_.data() : text.position.data();
+    a.y = s.y;
+    stream_.check(stream_.ops().embed(a, stream_.get()), "embed");
+  }
+}
+
+void CudaSession::encode(Modality modality) {
+  const int m = static_cast<int>(modality);
+  const CudaEncoder* encoder = weights_.encoder(modality);
+  if (!encoder || cu_items_[m].count == 0) return;
+  const int64_t d = model_.d_model();
+  if (prefix_count_[m] > 0) {
+    stream_.check(stream_.ops().pack({prefixes_[m], prefix_count_[m], d, at_.encoder[m].x, d}, stream_.get()),
+                  "pack");
+  }
+  encoder->run(stream_, cu_items_[m], at_.encoder[m], at_.scratch);
+}
+
+void CudaSession::copy_results() {
+  const auto out = [&](const float* to, const float* from, int64_t count) {
+    stream_.copy_out(const_cast<float*>(to), from, count * kFloat);
+  };
+  out(host_output_.tokens, device_output_.tokens, input_.cu_tokens.total() * model_.d_model());
+  if (compression_) {
+    out(host_output_.latents, device_output_.latents, input_.cu_latents.total() * model_.compressor()->dim());
+  }
+}
+
+/// Everything that the device does for the request.
+void CudaSession::enqueue() {
+  stream_.copy_in(in_.data(), staging_.data(), waves_ ? data_begin_ : data_end_);
+  for (int64_t n = 0; n < batch_count_; ++n) {
+    Batch& b = batches_[static_cast<size_t>(n)];
+    if (waves_) {
+      if (b.wave) stream_.synchronize();  // what was staged before has been read
+      stage(b);
+      const int64_t begin = order_[static_cast<size_t>(b.first)].offset;
+      const int64_t end = order_[static_cast<size_t>(b.first + b.count - 1)].end;
+      stream_.copy_in(in(data_begin_ + begin), staging(data_begin_ + begin), end - begin);
+    }
+    run(b);
+  }
+  for (int m = 0; m < kModalities; ++m) encode(static_cast<Modality>(m));
+  if (segment_count_ > 0) {
+    const int64_t d = model_.d_model();
+    stream_.check(stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d}, stream_.get()), "pack");
+  }
+  device_output_ = {at_.tokens, nullptr, nullptr};
+  if (compression_) device_output_.latents = compression_->run(stream_, input_, at_.scratch);
+  if (!keep_) copy_results();
+}
+
+void CudaSession::start(const Request& r) {
+  const sns_cuda_runtime& runtime = stream_.device().runtime();
+  stream_.device().enter();
+  wait();  // for the staging memory
+  for (int64_t i = 0; i < r.count; ++i) {
+    const std::string item = "items[" + std::to_string(i) + "].";
+    if (r.plans[i].item.format == Format::kU8Thwc) {
+      throw Error(Code::kUnavailable, item + "format", item + "format: U8_THWC is not there on the GPU yet");
+    }
+    if (!is_image(r.plans[i].item.format) || pictures_->fits(r.plans[i])) continue;
+    const std::string field = item + "height";
+    throw Error(Code::kLimitExceeded, field,
+                field + ": too long and narrow for a session of " + std::to_string(limits_.max_pixels) +
+                    " max_pixels",
+                limits_.max_pixels);
+  }
+  parcel_ = DeviceBlock(staging_.data(), in_.data());
+  put_offsets(r);
+  put_segments(r);
+  make_batches();
+  place_items();
+  CudaGraphs::Entry* entry = nullptr;
+  bool seen = false;
+  if (!waves_) {
+    for (int64_t n = 0; n < batch_count_; ++n) stage(batches_[static_cast<size_t>(n)]);
+    entry = &graphs_.find(key_.data(), make_key(r), &seen);
+  }
+  if (entry && seen && !entry->graph) {
+    void* const borrowed = stream_.borrowed();
+    stream_.borrow(nullptr);  // a caller's stream may be one that cannot be captured
+    try {
+      stream_.check(runtime.capture_begin(stream_.get()), "graph");
+      enqueue();
+      stream_.check(runtime.capture_end(stream_.get(), &entry->graph), "graph");
+    } catch (...) {
+      void* graph = nullptr;
+      runtime.capture_end(stream_.get(), &graph);
+      if (graph) runtime.graph_destroy(graph);
+      stream_.borrow(borrowed);
+      throw;
+    }
+    stream_.borrow(borrowed);
+  }
+  if (entry && entry->graph) {
+    stream_.check(runtime.graph_launch(entry->graph, stream_.get()), "graph");
+  } else {
+    enqueue();
+  }
+  stream_.check(runtime.event_record(event_, stream_.get()), "event");
+  pending_ = true;
+}
+
+bool CudaSession::poll() {
+  if (!pending_) return true;
+  stream_.device().enter();
+  const int32_t status = stream_.device().runtime().event_query(event_);
+  if (status == SNS_CUDA_NOT_READY) return false;
+  stream_.check(status, "request");
+  pending_ = false;
+  return true;
+}
+
+void CudaSession::wait() {
+  const auto until = std::chrono::steady_clock::now() + kSpin;
+  while (!poll()) {
+    relax();
+    if (std::chrono::steady_clock::now() < until) continue;
+    stream_.check(stream_.device().runtime().event_synchronize(event_), "request");
+    pending_ = false;
+  }
+}
+
+}  // namespace sns

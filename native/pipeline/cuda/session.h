@@ -1,0 +1,141 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "pipeline/cuda/graphs.h"
+#include "pipeline/cuda/model.h"
+
+namespace sns {
+
+/// What a session computes on the GPU: everything between the checked plan of a request and its results.
+///
+/// A request is staged in page-locked memory (offsets and other small arrays first, then the items), copied
+/// to the device at once and computed in one stream. A shape of request that comes again is one graph launch.
+/// All memory is taken when the session is made. One thread at a time.
+class CudaSession {
+ public:
+  CudaSession(std::shared_ptr<const Model> model, const SessionLimits& limits);
+  ~CudaSession();
+
+  /// A request whose items are planned and checked; arrays are the host's.
+  struct Request {
+    const ItemPlan* plans = nullptr;
+    int64_t count = 0, sequences = 0;
+    const int64_t* cu_seqlens = nullptr;  ///< [sequences + 1]
+    const int64_t* cu_latents = nullptr;  ///< likewise; null without a compressor
+  };
+  /// Where the results lie. Null where the model gives no such thing.
+  struct Output {
+    const float *tokens = nullptr, *latents = nullptr, *embedding = nullptr;
+  };
+
+  /// Gives the request to the stream. The items' data has been read when it returns.
+  void start(const Request& request);
+  /// Whether the last request is done; throws kDeviceFatal if it failed.
+  bool poll();
+  /// Until poll() is true: spins for a while, then blocks.
+  void wait();
+  /// Of the last request; on the host (page-locked copies) once it is done and unless results are kept.
+  const Output& device_output() const { return device_output_; }
+  const Output& host_output() const { return host_output_; }
+
+  /// Results of the following requests stay on the device and are not copied.
+  void keep_on_device(bool keep) { keep_ = keep; }
+  bool keeps_on_device() const { return keep_; }
+  /// Work goes into this CUstream of the caller from now on; null takes the session's own again.
+  void use_stream(void* stream);
+  void* stream() const { return stream_.get(); }
+  int32_t device_index() const { return stream_.device().index(); }
+  /// Recorded behind the last request's work.
+  void* event() const { return event_; }
+  /// Page-locked memory for the caller's items: what lies in it is copied to the device from there, with no
+  /// copy in between. A larger one replaces the one before.
+  void* inbox(int64_t bytes);
+
+  int64_t device_bytes() const { return workspace_.size() + in_.size(); }
+  int64_t host_bytes() const { return staging_.size() + out_.size() + inbox_.size(); }
+  /// Graphs that are captured at present.
+  int64_t graphs() const { return graphs_.captured(); }
+
+ private:
+  struct Pieces {
+    float* tokens = nullptr;
+    CudaEncoder::Buffers encoder[kModalities];
+    unsigned char* scratch = nullptr;
+  };
+  /// A run of items of one format that is computed together.
+  struct Batch {
+    Format format = Format::kF32Tokens;
+    int64_t first = 0, count = 0;  ///< of order_
+    bool wave = false;             ///< its items take the place of those staged before
+    CudaPictures::Batch pictures;
+    CudaSounds::Batch sounds;
+  };
+  /// An item on its way.
+  struct Staged {
+    const ItemPlan* plan = nullptr;
+    int64_t offset = 0, extra_offset = 0, end = 0;  ///< in the staging memory
+    float* y = nullptr;                             ///< where its body goes
+  };
+
+  Pieces lay_out(Carver& carver) const;
+  Output lay_out_results(Carver& carver) const;
+  int64_t parcel_bytes() const;
+  int64_t staging_bytes() const;
+  int64_t key_size() const { return 4 + 7 * limits_.max_items + limits_.max_sequences; }
+  int64_t make_key(const Request& request);
+  const float* added(Modality m, bool on_device) const;
+
+  void make_batches();
+  void put_offsets(const Request& request);
+  void put_segments(const Request& request);
+  void place_items();
+  void stage(Batch& batch);
+  void enqueue();
+  void run(const Batch& batch);
+  void encode(Modality modality);
+  void copy_results();
+  bool in_inbox(const Item& item) const;
+  unsigned char* staging(int64_t offset) const {
+    return static_cast<unsigned char*>(staging_.data()) + offset;
+  }
+  unsigned char* in(int64_t offset) const { return static_cast<unsigned char*>(in_.data()) + offset; }
+
+  const std::shared_ptr<const Model> owner_;
+  const Model& model_;
+  const CudaModel& weights_;
+  SessionLimits limits_;
+  CudaLimits sizes_;
+  CudaStream stream_;
+  void* event_ = nullptr;
+  CudaBlock workspace_, in_, staging_, out_, inbox_;
+  std::optional<CudaPictures> pictures_;
+  std::optional<CudaSounds> sounds_;
+  CudaArray<float> text_positions_;  ///< sine-cosine
+  std::unique_ptr<CudaCompression> compression_;
+  CudaGraphs graphs_;
+  Pieces at_;
+  AlignedArray<int64_t> key_;
+  bool keep_ = false, pending_ = false;
+
+  // Of the current request; sized once.
+  DeviceBlock parcel_{nullptr, nullptr};
+  CudaCompressorInput input_;
+  AlignedArray<int64_t> cu_items_host_;  ///< [max_items + 1]
+  CudaOffsets cu_items_[kModalities];    ///< of the items that the modality's encoder reads
+  const PackSegment *prefixes_[kModalities] = {}, *segments_ = nullptr;
+  int64_t prefix_count_[kModalities] = {}, segment_count_ = 0;
+  std::vector<Staged> order_;  ///< modality by modality
+  std::vector<Batch> batches_;
+  std::vector<CudaPicture> picture_items_;
+  std::vector<CudaSound> sound_items_;
+  std::vector<DeviceBlock> extras_;
+  int64_t items_count_ = 0, batch_count_ = 0;
+  int64_t data_begin_ = 0, data_end_ = 0;  ///< of the items in the staging memory
+  bool waves_ = false;                     ///< the items do not fit together
+  Output device_output_, host_output_;
+};
+
+}  // namespace sns

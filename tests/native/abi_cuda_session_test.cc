@@ -1,0 +1,304 @@
+// Sessions of a CUDA engine on the host SIMT executor (libsensorium_simt.so stands in for
+// libsensorium_cuda.so): the same C ABI, device pipeline and kernels as on a GPU, compared with the CPU.
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "abi/dlpack.h"
+#include "abi_support.h"
+
+namespace sns_test {
+namespace {
+
+/// simt::control of the library.
+void control(const char* what, int64_t n) {
+  using Control = void (*)(const char*, int64_t);
+  static const auto call =
+      reinterpret_cast<Control>(dlsym(dlopen(SIMT_LIBRARY, RTLD_NOW), "sns_simt_control"));
+  ASSERT_NE(nullptr, call);
+  call(what, n);
+}
+
+Engine cuda_engine(int32_t precision = SNS_PRECISION_STRICT) {
+  setenv("SENSORIUM_CUDA_LIBRARY", SIMT_LIBRARY, 1);
+  control("reset", 0);
+  auto config = engine_config();
+  config.device = SNS_DEVICE_CUDA;
+  config.precision = precision;
+  sns_engine e = nullptr;
+  EXPECT_EQ(SNS_OK, sns_engine_create(&config, &e)) << sns_last_error();
+  return Engine(e);
+}
+
+double nmse(const float* got, const float* want, int64_t count) {
+  double error = 0, power = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double d = static_cast<double>(got[i]) - want[i];
+    error += d * d;
+    power += static_cast<double>(want[i]) * want[i];
+  }
+  return power > 0 ? error / power : error;
+}
+
+/// One model on both devices.
+struct Pair {
+  explicit Pair(const std::function<Model(sns_engine)>& make) {
+    cpu_model = make(cpu.get());
+    cuda_model = make(cuda.get());
+    cpu_session = make_session(cpu_model.get());
+    cuda_session = make_session(cuda_model.get());
+  }
+  void compare(const std::vector<sns_item>& items, double limit = 1e-9) {
+    const int64_t count = static_cast<int64_t>(items.size());
+    sns_result want = {}, got = {};
+    ASSERT_SNS_OK(sns_session_run(cpu_session.get(), items.data(), count, &want));
+    ASSERT_SNS_OK(sns_session_run(cuda_session.get(), items.data(), count, &got));
+    ASSERT_EQ(want.tokens_count, got.tokens_count);
+    ASSERT_EQ(want.sequences, got.sequences);
+    ASSERT_EQ(want.latents_count, got.latents_count);
+    EXPECT_LE(nmse(got.tokens, want.tokens, want.tokens_count * want.d_model), limit);
+    if (want.latents) {
+      EXPECT_LE(nmse(got.latents, want.latents, want.latents_count * want.d_latents), limit);
+    }
+    const int64_t n = want.tokens_count;
+    EXPECT_TRUE(std::equal(want.item, want.item + n, got.item));
+    EXPECT_TRUE(std::equal(want.modality, want.modality + n, got.modality));
+    EXPECT_TRUE(std::equal(want.grid, want.grid + 2 * n, got.grid));
+    EXPECT_TRUE(std::equal(want.span, want.span + 2 * n, got.span));
+    EXPECT_TRUE(std::equal(want.cu_seqlens, want.cu_seqlens + want.sequences + 1, got.cu_seqlens));
+  }
+  int64_t graphs() {
+    auto info = sized<sns_session_info>();
+    EXPECT_EQ(SNS_OK, sns_session_query(cuda_session.get(), &info));
+    return info.graphs;
+  }
+  Engine cpu = make_engine(), cuda = cuda_engine();
+  Model cpu_model, cuda_model;
+  Session cpu_session, cuda_session;
+};
+
+/// Text and finished tokens, without a compressor.
+Model text_model(sns_engine engine) {
+  sns_builder b = nullptr;
+  EXPECT_EQ(SNS_OK, sns_builder_create(engine, &b));
+  const Builder builder(b);
+  const auto sequence = sequence_config();
+  const auto text = text_config();
+  EXPECT_EQ(SNS_OK, sns_builder_sequence(b, &sequence));
+  EXPECT_EQ(SNS_OK, sns_builder_text(b, &text));
+  sns::Random random(7);
+  for (const NamedShape& t : all_tensors()) {
+    if (t.name.rfind("sequence", 0) == 0 || t.name.rfind("text", 0) == 0) {
+      EXPECT_EQ(SNS_OK, add_tensor(b, t, random));
+    }
+  }
+  sns_model m = nullptr;
+  EXPECT_EQ(SNS_OK, sns_model_create(b, &m)) << sns_last_error();
+  return Model(m);
+}
+
+std::vector<sns_item> text_items(const Samples& samples) {
+  const std::vector<sns_item> all = samples.items();
+  std::vector<sns_item> items = {all[5], all[6], all[5]};
+  items[2].sequence = 1;
+  items[1].start_us = items[1].end_us = 5;
+  return items;
+}
+
+TEST(CudaSession, TextAndTokens) {
+  Pair pair(text_model);
+  const Samples samples;
+  for (int i = 0; i < 3; ++i) pair.compare(text_items(samples));
+  EXPECT_EQ(1, pair.graphs());
+}
+
+/// Every format, with sine-cosine and learned positions, prefix and special tokens, and a Perceiver.
+TEST(CudaSession, EveryFormat) {
+  Pair pair([](sns_engine e) { return make_model(e); });
+  const Samples samples;
+  std::vector<sns_item> items = samples.items();
+  for (int i = 0; i < 3; ++i) pair.compare(items);
+  for (size_t i = 3; i < items.size(); ++i) items[i].sequence = 1;
+  for (int i = 0; i < 3; ++i) pair.compare(items);
+  EXPECT_EQ(2, pair.graphs());
+  for (const sns_item& item : samples.items()) pair.compare({item});
+  ASSERT_SNS_OK(sns_session_set_latents(pair.cpu_session.get(), 3));
+  ASSERT_SNS_OK(sns_session_set_latents(pair.cuda_session.get(), 3));
+  for (int i = 0; i < 3; ++i) pair.compare(items);
+}
+
+TEST(CudaSession, NoItems) {
+  Pair pair(text_model);
+  for (int i = 0; i < 3; ++i) pair.compare({});
+}
+
+TEST(CudaSession, GraphsAreBounded) {
+  Pair pair(text_model);
+  const std::vector<int64_t> ids = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4};
+  for (int64_t count = 1; count <= 20; ++count) {
+    const std::vector<int64_t> some(ids.begin(), ids.begin() + count);
+    const std::vector<sns_item> items = {make_item(SNS_MODALITY_TEXT, SNS_FORMAT_I64_IDS, some, count)};
+    for (int i = 0; i < 3; ++i) pair.compare(items);
+  }
+  EXPECT_EQ(16, pair.graphs());
+}
+
+TEST(CudaSession, DeviceMemoryRunsOut) {
+  const Engine engine = cuda_engine();
+  const Model model = text_model(engine.get());
+  control("memory", 0);
+  const auto limits = session_limits();
+  sns_session s = nullptr;
+  expect_error(SNS_ERROR_OUT_OF_MEMORY, "device", sns_session_create(model.get(), &limits, &s));
+  EXPECT_EQ(nullptr, s);
+  control("memory", int64_t{1} << 30);
+  EXPECT_EQ(SNS_OK, sns_session_create(model.get(), &limits, &s)) << sns_last_error();
+  sns_session_destroy(s);
+}
+
+/// A fault in the middle of a request: its results are not handed out, and nothing works afterwards.
+TEST(CudaSession, AStickyErrorIsFatal) {
+  const Samples samples;
+  const std::vector<sns_item> items = text_items(samples);
+  for (int64_t at = 0; at < 4; ++at) {
+    SCOPED_TRACE(at);
+    Pair pair(text_model);
+    pair.compare(items);
+    const Session other = make_session(pair.cuda_model.get());
+    sns_result result = {};
+    control("fail", at);
+    expect_error(SNS_ERROR_DEVICE_FATAL, "device",
+                 sns_session_run(pair.cuda_session.get(), items.data(), 3, &result));
+    EXPECT_EQ(nullptr, result.tokens);
+    EXPECT_NE(std::string::npos, std::string(sns_last_error()).find("illegal memory access"))
+        << sns_last_error();
+    expect_error(SNS_ERROR_DEVICE_FATAL, "device",
+                 sns_session_run(pair.cuda_session.get(), items.data(), 3, &result));
+    expect_error(SNS_ERROR_DEVICE_FATAL, "device", sns_session_run(other.get(), items.data(), 3, &result));
+    const auto limits = session_limits();
+    sns_session s = nullptr;
+    expect_error(SNS_ERROR_DEVICE_FATAL, "device", sns_session_create(pair.cuda_model.get(), &limits, &s));
+    const Builder builder = make_builder(pair.cuda.get());
+    sns_model m = nullptr;
+    expect_error(SNS_ERROR_DEVICE_FATAL, "device", sns_model_create(builder.get(), &m));
+  }
+}
+
+TEST(CudaSession, BadRequestsChangeNothing) {
+  Pair pair(text_model);
+  const Samples samples;
+  std::vector<sns_item> items = text_items(samples);
+  pair.compare(items);
+  const std::vector<int64_t> bad = {0, 3, 50};
+  items[0].data = bad.data();
+  sns_result result = {};
+  expect_error(SNS_ERROR_OUT_OF_RANGE, "items[0].data",
+               sns_session_run(pair.cuda_session.get(), items.data(), 3, &result));
+  pair.compare(text_items(samples));
+}
+
+TEST(CudaSession, StartPollFinish) {
+  Pair pair(text_model);
+  const Samples samples;
+  const std::vector<sns_item> items = text_items(samples);
+  sns_session s = pair.cuda_session.get();
+  sns_result result = {}, want = {};
+  ASSERT_SNS_OK(sns_session_run(pair.cpu_session.get(), items.data(), 3, &want));
+  int32_t done = 0;
+  expect_error(SNS_ERROR_ILLEGAL_STATE, "session", sns_session_poll(s, &done));
+  expect_error(SNS_ERROR_ILLEGAL_STATE, "session", sns_session_finish(s, &result));
+  {
+    Samples gone;  // its memory may be used again once start has returned
+    ASSERT_SNS_OK(sns_session_start(s, text_items(gone).data(), 3));
+    std::fill(gone.tokens.begin(), gone.tokens.end(), std::nanf(""));
+  }
+  expect_error(SNS_ERROR_ILLEGAL_STATE, "session", sns_session_run(s, items.data(), 3, &result));
+  expect_error(SNS_ERROR_ILLEGAL_STATE, "session", sns_session_start(s, items.data(), 3));
+  ASSERT_SNS_OK(sns_session_poll(s, &done));
+  EXPECT_EQ(0, done);  // the stand-in is never done at the first question
+  while (!done) ASSERT_SNS_OK(sns_session_poll(s, &done));
+  ASSERT_SNS_OK(sns_session_finish(s, &result));
+  EXPECT_LE(nmse(result.tokens, want.tokens, want.tokens_count * want.d_model), 1e-12);
+  ASSERT_SNS_OK(sns_session_start(pair.cpu_session.get(), items.data(), 3));
+  ASSERT_SNS_OK(sns_session_poll(pair.cpu_session.get(), &done));
+  EXPECT_EQ(1, done);
+  ASSERT_SNS_OK(sns_session_finish(pair.cpu_session.get(), &result));
+}
+
+TEST(CudaSession, ResultsStayOnTheDevice) {
+  Pair pair(text_model);
+  const Samples samples;
+  const std::vector<sns_item> items = text_items(samples);
+  sns_session s = pair.cuda_session.get();
+  ASSERT_SNS_OK(sns_session_set_output(s, SNS_OUTPUT_DEVICE));
+  void* tensor = nullptr;
+  for (int i = 0; i < 3; ++i) {  // plain, captured, replayed
+    sns_result result = {};
+    ASSERT_SNS_OK(sns_session_run(s, items.data(), 3, &result));
+    EXPECT_EQ(nullptr, result.tokens);
+    auto device = sized<sns_device_result>();
+    ASSERT_SNS_OK(sns_session_device_result(s, &device));
+    EXPECT_NE(nullptr, device.tokens);
+    EXPECT_EQ(nullptr, device.latents);
+    EXPECT_NE(nullptr, device.event);
+    EXPECT_NE(nullptr, device.stream);
+    ASSERT_SNS_OK(sns_session_dlpack(s, SNS_OUT_TOKENS, &tensor));
+    auto* managed = static_cast<DLManagedTensor*>(tensor);
+    EXPECT_EQ(device.tokens, managed->dl_tensor.data);
+    EXPECT_EQ(2, managed->dl_tensor.device.device_type);
+    EXPECT_EQ(2, managed->dl_tensor.ndim);
+    EXPECT_EQ(result.tokens_count, managed->dl_tensor.shape[0]);
+    EXPECT_EQ(16, managed->dl_tensor.shape[1]);
+    if (i < 2) managed->deleter(managed);
+  }
+  void* none = nullptr;
+  expect_error(SNS_ERROR_ILLEGAL_STATE, "what", sns_session_dlpack(s, SNS_OUT_LATENTS, &none));
+  ASSERT_SNS_OK(sns_session_set_output(s, SNS_OUTPUT_HOST));
+  pair.compare(items);
+  pair.cuda_session.reset();  // the tensor keeps the memory
+  auto* managed = static_cast<DLManagedTensor*>(tensor);
+  managed->deleter(managed);
+}
+
+TEST(CudaSession, InboxIsReadInPlace) {
+  Pair pair(text_model);
+  const Samples samples;
+  std::vector<sns_item> items = text_items(samples);
+  void* inbox = nullptr;
+  ASSERT_SNS_OK(sns_session_inbox(pair.cuda_session.get(), 4096, &inbox));
+  std::memcpy(inbox, samples.tokens.data(), static_cast<size_t>(items[1].bytes));
+  items[1].data = inbox;
+  for (int i = 0; i < 4; ++i) {
+    static_cast<float*>(inbox)[i] = static_cast<float>(i);
+    pair.compare(items);
+  }
+  EXPECT_EQ(1, pair.graphs());
+}
+
+TEST(CudaSession, CpuSessionsHaveNoDeviceSide) {
+  const Engine engine = make_engine();
+  const Model model = text_model(engine.get());
+  const Session session = make_session(model.get());
+  auto device = sized<sns_device_result>();
+  void* p = nullptr;
+  expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_device_result(session.get(), &device));
+  expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_set_output(session.get(), SNS_OUTPUT_DEVICE));
+  expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_dlpack(session.get(), SNS_OUT_TOKENS, &p));
+  expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_use_stream(session.get(), nullptr));
+  expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_inbox(session.get(), 1, &p));
+}
+
+TEST(CudaEngine, RefusesWhatRunsOnTheCpuOnly) {
+  const Engine engine = cuda_engine();
+  const auto config = log_mel_config();
+  sns_log_mel m = nullptr;
+  expect_error(SNS_ERROR_UNAVAILABLE, "log_mel", sns_log_mel_create(engine.get(), &config, &m));
+  sns_resampler r = nullptr;
+  expect_error(SNS_ERROR_UNAVAILABLE, "resampler", sns_resampler_create(engine.get(), 8000, 16000, &r));
+}
+
+}  // namespace
+}  // namespace sns_test

@@ -1,0 +1,165 @@
+#include "simt/stream.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <mutex>
+
+namespace simt {
+namespace {
+
+struct Block {
+  unsigned char* pages;
+  size_t accessible, total, bytes;
+};
+
+struct Device {
+  std::recursive_mutex mutex;
+  std::map<void*, Block> blocks;
+  int64_t held = 0, limit = int64_t{1} << 32;
+  int status = kDone;
+  int64_t fail_at = -1;  ///< pieces of work until one fails; negative = never
+  int open = 0;
+};
+
+Device& device() {
+  static Device instance;
+  return instance;
+}
+
+void protect(const Device& d, int access) {
+  for (const auto& entry : d.blocks) mprotect(entry.second.pages, entry.second.accessible, access);
+}
+
+/// While it lives, this process may touch device memory.
+class Access {
+ public:
+  explicit Access(Device& d) : device_(d), lock_(d.mutex) {
+    if (device_.open++ == 0) protect(device_, PROT_READ | PROT_WRITE);
+  }
+  ~Access() {
+    if (--device_.open == 0) protect(device_, PROT_NONE);
+  }
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+
+ private:
+  Device& device_;
+  std::lock_guard<std::recursive_mutex> lock_;
+};
+
+}  // namespace
+
+int Stream::enqueue(Work work) {
+  if (const int status = device_status()) return status;
+  (captured_ ? captured_->work : waiting_).push_back(std::move(work));
+  return kDone;
+}
+
+int Stream::drain() {
+  if (captured_) return kInvalidValue;  // as CUDA: a capturing stream cannot be waited for
+  Device& d = device();
+  const Access access(d);
+  std::vector<Work> work;
+  work.swap(waiting_);
+  for (const Work& w : work) {
+    if (d.status != kDone) break;
+    if (d.fail_at >= 0 && d.fail_at-- == 0) {
+      d.status = kIllegalAddress;
+      break;
+    }
+    try {
+      w();
+    } catch (const std::exception& fault) {
+      std::fprintf(stderr, "SIMT device: %s\n", fault.what());
+      d.status = kLaunchFailure;
+    }
+  }
+  return d.status;
+}
+
+int Stream::capture_begin() {
+  if (captured_) return kInvalidValue;
+  captured_ = std::make_unique<Graph>();
+  return device_status();
+}
+
+int Stream::capture_end(Graph** graph) {
+  if (!captured_) return kInvalidValue;
+  *graph = captured_.release();
+  return device_status();
+}
+
+int Stream::launch(std::shared_ptr<const Graph> graph) {
+  for (const Work& w : graph->work) {
+    if (const int status = enqueue(w)) return status;
+  }
+  return kDone;
+}
+
+int enqueue(void* stream, Work work) {
+  if (!stream) {
+    work();
+    return kDone;
+  }
+  return static_cast<Stream*>(stream)->enqueue(std::move(work));
+}
+
+int device_allocate(size_t bytes, void** out) {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  if (d.status) return d.status;
+  if (d.held + static_cast<int64_t>(bytes) > d.limit) return kOutOfMemory;
+  constexpr size_t kAlign = 256;
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t padded = (bytes + kAlign - 1) / kAlign * kAlign;
+  Block b;
+  b.accessible = (padded + page - 1) / page * page;
+  b.total = b.accessible + page;
+  b.bytes = bytes;
+  void* pages = mmap(nullptr, b.total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return kOutOfMemory;
+  b.pages = static_cast<unsigned char*>(pages);
+  std::memset(b.pages, 0xFF, b.accessible);  // NaN: what nobody wrote shows
+  mprotect(b.pages, b.total, PROT_NONE);
+  if (d.open > 0) mprotect(b.pages, b.accessible, PROT_READ | PROT_WRITE);
+  *out = b.pages + (b.accessible - padded);
+  d.blocks[*out] = b;
+  d.held += static_cast<int64_t>(bytes);
+  return kDone;
+}
+
+int device_release(void* p) {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  const auto found = d.blocks.find(p);
+  if (found == d.blocks.end()) return kInvalidValue;
+  d.held -= static_cast<int64_t>(found->second.bytes);
+  munmap(found->second.pages, found->second.total);
+  d.blocks.erase(found);
+  return d.status;
+}
+
+int device_status() {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  return d.status;
+}
+
+void control(const char* what, int64_t n) {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  if (!std::strcmp(what, "fail")) d.fail_at = n;
+  if (!std::strcmp(what, "memory")) d.limit = n;
+  if (!std::strcmp(what, "reset")) {
+    d.status = kDone;
+    d.fail_at = -1;
+    d.limit = int64_t{1} << 32;
+  }
+}
+
+}  // namespace simt
