@@ -180,7 +180,7 @@ __host__ __device__ constexpr size_t warp_bytes(int64_t half) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(32 * kMostWarps)
+__global__ void __launch_bounds__(32 * kMostWarps, 4)
     log_mel_kernel(LogMelCudaPlan p, LogMelCudaArgs args, int* clip_max) {
   SNS_DYNAMIC_SHARED(unsigned char, shared);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;

@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(kScanThreads) place_kernel(Merge m, int32_t* y
 }
 
 /// One block an output row: a copy, or the mean of a B row and all A rows that were merged into it, in order.
-__global__ void __launch_bounds__(kThreads) mean_kernel(Merge m, TokenMergeArgs args) {
+__global__ void __launch_bounds__(kThreads, 4) mean_kernel(Merge m, TokenMergeArgs args) {
   SNS_SHARED(int, hits, kThreads);
   const int64_t row = blockIdx.x;
   const int t = static_cast<int>(threadIdx.x);
