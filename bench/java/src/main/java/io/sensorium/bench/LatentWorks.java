@@ -27,37 +27,52 @@ import org.bytedeco.pytorch.global.torch;
  */
 final class LatentWorks {
     private static final int TOKENS = 4096;
-    private static final int LATENTS = 256;
-    private static final int DIM = 768;
+    static final int DIM = 768;
     private static final int HEADS = 8;
-    private static final int HIDDEN = 4 * DIM;
     private static final int CODES = 8192;
     private static final int CODE_DIM = 64;
+
+    /** A Perceiver: cross-attention with an MLP {@code widening} times as wide as a latent, then self-attention layers. */
+    record Size(int tokens, int latents, int widening, int layers) {
+        private int hidden() {
+            return widening * DIM;
+        }
+
+        /** Multiply-adds ×2 of the whole encoder as a peer computes it (queries projected per request). */
+        double flops() {
+            double projection = 2.0 * DIM * DIM;
+            double mlp = 2.0 * latents * 2 * DIM * hidden();
+            double cross = 2 * tokens * projection + 2 * latents * projection + 4.0 * latents * tokens * DIM + mlp;
+            double self = 4 * latents * projection + 4.0 * latents * latents * DIM + mlp;
+            return cross + layers * self;
+        }
+    }
 
     private LatentWorks() {}
 
     static List<Work> all() {
         List<Work> works = new ArrayList<>();
         for (int layers : new int[] {0, 6}) {
+            Size size = new Size(TOKENS, 256, 4, layers);
             String name = "Perceiver 256×4096" + (layers == 0 ? "" : " + 6 layers");
             works.add(new Work(
                     name,
                     "4096 tokens → 256 latents, d 768, 8 heads",
-                    flops(layers),
+                    size.flops(),
                     false,
                     2,
                     1e-8,
                     List.of(new Reach(1.1)),
-                    (threads, closing) -> perceiver(layers, Precision.STRICT, threads, closing)));
+                    (threads, closing) -> perceiver(size, Precision.STRICT, threads, closing)));
             works.add(new Work(
                     name + ", FAST",
                     "the same, bfloat16",
-                    flops(layers),
+                    size.flops(),
                     true,
                     2,
                     1e-3,
                     List.of(new Reach(1.5)),
-                    (threads, closing) -> perceiver(layers, Precision.FAST, threads, closing)));
+                    (threads, closing) -> perceiver(size, Precision.FAST, threads, closing)));
         }
         works.add(new Work(
                 "VQ 4096×64, 8192 codes",
@@ -71,15 +86,6 @@ final class LatentWorks {
         return List.copyOf(works);
     }
 
-    /** Multiply-adds ×2 of the whole encoder as a peer computes it (queries projected per request). */
-    private static double flops(int layers) {
-        double projection = 2.0 * DIM * DIM;
-        double mlp = 2.0 * LATENTS * 2 * DIM * HIDDEN;
-        double cross = 2 * TOKENS * projection + 2 * LATENTS * projection + 4.0 * LATENTS * TOKENS * DIM + mlp;
-        double self = 4 * LATENTS * projection + 4.0 * LATENTS * LATENTS * DIM + mlp;
-        return cross + layers * self;
-    }
-
     private record Affine(float[] weight, float[] bias) {}
 
     /** norms: of the latents, then of the inputs if it is the cross-attention; linears: q, k, v, o. */
@@ -89,14 +95,17 @@ final class LatentWorks {
     private static final class Weights {
         private final Values values = new Values();
         private final Model.Builder builder;
-        final float[] latents = values.normal(0.02, LATENTS * DIM);
+        final Size size;
+        final float[] latents;
         final List<Layer> layers = new ArrayList<>();
 
-        Weights(Model.Builder builder, int self) {
+        Weights(Model.Builder builder, Size size) {
             this.builder = builder;
-            builder.tensor("perceiver.latents", FloatBuffer.wrap(latents), LATENTS, DIM);
+            this.size = size;
+            latents = values.normal(0.02, size.latents * DIM);
+            builder.tensor("perceiver.latents", FloatBuffer.wrap(latents), size.latents, DIM);
             layers.add(layer("perceiver.cross", "norm_latents", "norm_inputs"));
-            for (int i = 0; i < self; i++) {
+            for (int i = 0; i < size.layers; i++) {
                 layers.add(layer("perceiver.self." + i, "norm"));
             }
         }
@@ -114,8 +123,8 @@ final class LatentWorks {
                     all,
                     linears,
                     norm(name + ".norm_mlp"),
-                    linear(name + ".mlp.up", HIDDEN, DIM),
-                    linear(name + ".mlp.down", DIM, HIDDEN));
+                    linear(name + ".mlp.up", size.hidden(), DIM),
+                    linear(name + ".mlp.down", DIM, size.hidden()));
         }
 
         private Affine norm(String name) {
@@ -140,54 +149,70 @@ final class LatentWorks {
         }
     }
 
-    private static List<Contender> perceiver(int layers, Precision precision, int threads, Closing closing)
-            throws OrtException {
+    /** A session for a size, its weights, and the tokens that it reads, here and there. */
+    record Opened(Session session, Weights weights, FloatBuffer tokens, Tensor inputs) {
+        Contender ours() {
+            int count = weights.size.tokens;
+            return new Contender(
+                    Contender.OURS,
+                    () -> session.clear().tokens(Modality.IMAGE, tokens, count).run(),
+                    () -> Values.of(session.clear()
+                            .tokens(Modality.IMAGE, tokens, count)
+                            .run()
+                            .latents()
+                            .values()));
+        }
+
+        Contender torch() {
+            TorchPerceiver torch = new TorchPerceiver(weights, false, false);
+            return LibTorch.contender("fp32", () -> torch.run(inputs));
+        }
+    }
+
+    static Opened open(Size size, Precision precision, int threads, Closing closing) {
         LibTorch.setUp(threads);
         Engine engine = closing.add(
                 Engine.builder().threads(threads).precision(precision).open());
         Model.Builder builder = engine.newModel()
                 .sequence(SequenceConfig.builder().dModel(DIM).build())
                 .perceiver(PerceiverConfig.builder()
-                        .numLatents(LATENTS)
+                        .numLatents(size.latents)
                         .dLatents(DIM)
-                        .blocks(layers == 0 ? 0 : 1)
-                        .layers(layers)
+                        .blocks(size.layers == 0 ? 0 : 1)
+                        .layers(size.layers)
                         .crossHeads(HEADS)
                         .selfHeads(HEADS)
-                        .crossWidening(HIDDEN / DIM)
-                        .selfWidening(HIDDEN / DIM)
+                        .crossWidening(size.widening)
+                        .selfWidening(size.widening)
                         .channels(DIM)
                         .activation(Activation.GELU)
                         .queryResidual(true)
                         .normEps(1e-5f)
                         .build());
-        Weights weights = new Weights(builder, layers);
+        Weights weights = new Weights(builder, size);
         Model model = closing.add(builder.build());
         Session session = closing.add(model.newSession(
-                SessionLimits.builder().maxItems(1).maxTokens(TOKENS).build()));
-        float[] x = new Values().normal(1, TOKENS * DIM);
-        FloatBuffer tokens = Values.direct(x);
-        Tensor inputs = LibTorch.tensor(x, TOKENS, DIM);
+                SessionLimits.builder().maxItems(1).maxTokens(size.tokens).build()));
+        float[] x = new Values().normal(1, size.tokens * DIM);
+        return new Opened(session, weights, Values.direct(x), LibTorch.tensor(x, size.tokens, DIM));
+    }
+
+    private static List<Contender> perceiver(Size size, Precision precision, int threads, Closing closing)
+            throws OrtException {
+        Opened opened = open(size, precision, threads, closing);
+        Weights weights = opened.weights;
         List<Contender> all = new ArrayList<>();
-        all.add(new Contender(
-                Contender.OURS,
-                () -> session.clear().tokens(Modality.IMAGE, tokens, TOKENS).run(),
-                () -> Values.of(session.clear()
-                        .tokens(Modality.IMAGE, tokens, TOKENS)
-                        .run()
-                        .latents()
-                        .values())));
+        all.add(opened.ours());
         if (precision == Precision.STRICT) {
-            TorchPerceiver torch = new TorchPerceiver(weights, false, false);
-            all.add(LibTorch.contender("fp32", () -> torch.run(inputs)));
-            all.add(onnx(weights, threads, tokens, false, closing).contender("MatMul, Softmax"));
-            all.add(onnx(weights, threads, tokens, true, closing).contender("MultiHeadAttention"));
+            all.add(opened.torch());
+            all.add(onnx(weights, threads, opened.tokens, false, closing).contender("MatMul, Softmax"));
+            all.add(onnx(weights, threads, opened.tokens, true, closing).contender("MultiHeadAttention"));
         } else {
             // Its bfloat16 attention is slow in this build; the mixed form is its best.
             TorchPerceiver mixed = new TorchPerceiver(weights, true, false);
-            all.add(LibTorch.contender("bf16, attention fp32", () -> mixed.run(inputs)));
+            all.add(LibTorch.contender("bf16, attention fp32", () -> mixed.run(opened.inputs)));
             TorchPerceiver half = new TorchPerceiver(weights, true, true);
-            all.add(LibTorch.contender("bf16", () -> half.run(inputs)));
+            all.add(LibTorch.contender("bf16", () -> half.run(opened.inputs)));
         }
         return all;
     }
@@ -206,7 +231,8 @@ final class LatentWorks {
         TorchPerceiver(Weights weights, boolean half, boolean halfAttention) {
             this.half = half;
             this.halfAttention = halfAttention;
-            latents = cast(LibTorch.tensor(weights.latents, LATENTS, DIM));
+            int hidden = weights.size.hidden();
+            latents = cast(LibTorch.tensor(weights.latents, weights.size.latents, DIM));
             for (Layer l : weights.layers) {
                 Weight[] norms = new Weight[l.norms.length];
                 for (int i = 0; i < norms.length; i++) {
@@ -217,7 +243,7 @@ final class LatentWorks {
                     linears[i] = matrix(l.linears[i], DIM, DIM);
                 }
                 blocks.add(new Block(
-                        norms, linears, vector(l.normMlp), matrix(l.up, HIDDEN, DIM), matrix(l.down, DIM, HIDDEN)));
+                        norms, linears, vector(l.normMlp), matrix(l.up, hidden, DIM), matrix(l.down, DIM, hidden)));
             }
         }
 
@@ -264,30 +290,33 @@ final class LatentWorks {
 
     private static OnnxRuntime onnx(Weights weights, int threads, FloatBuffer tokens, boolean fused, Closing closing)
             throws OrtException {
+        Size size = weights.size;
         OnnxGraph g = new OnnxGraph();
-        String input = g.input("x", OnnxGraph.FLOAT, TOKENS, DIM);
-        String x = g.constant(weights.latents, LATENTS, DIM);
+        String input = g.input("x", OnnxGraph.FLOAT, size.tokens, DIM);
+        String x = g.constant(weights.latents, size.latents, DIM);
         for (Layer l : weights.layers) {
             boolean cross = l.norms.length == 2;
             String normed = norm(g, x, l.norms[0]);
             String keys = cross ? norm(g, input, l.norms[1]) : normed;
-            int count = cross ? TOKENS : LATENTS;
+            int count = cross ? size.tokens : size.latents;
             String q = linear(g, normed, l.linears[0], DIM, DIM);
             String k = linear(g, keys, l.linears[1], DIM, DIM);
             String v = linear(g, keys, l.linears[2], DIM, DIM);
-            String y = fused ? fusedAttention(g, q, k, v, count) : attention(g, q, k, v, count);
+            String y = fused
+                    ? fusedAttention(g, q, k, v, size.latents, count)
+                    : attention(g, q, k, v, size.latents, count);
             x = g.node("Add", new String[] {linear(g, y, l.linears[3], DIM, DIM), x});
-            String hidden = g.node("Gelu", linear(g, norm(g, x, l.normMlp), l.up, HIDDEN, DIM));
-            x = g.node("Add", new String[] {linear(g, hidden, l.down, DIM, HIDDEN), x});
+            String hidden = g.node("Gelu", linear(g, norm(g, x, l.normMlp), l.up, size.hidden(), DIM));
+            x = g.node("Add", new String[] {linear(g, hidden, l.down, DIM, size.hidden()), x});
         }
         return closing.add(new OnnxRuntime(
-                g.model(x, OnnxGraph.FLOAT, LATENTS, DIM),
+                g.model(x, OnnxGraph.FLOAT, size.latents, DIM),
                 threads,
                 tokens,
-                new long[] {TOKENS, DIM},
+                new long[] {size.tokens, DIM},
                 x,
-                Values.floats(LATENTS * DIM),
-                new long[] {LATENTS, DIM}));
+                Values.floats(size.latents * DIM),
+                new long[] {size.latents, DIM}));
     }
 
     private static String linear(OnnxGraph g, String x, Affine a, int out, int in) {
@@ -301,24 +330,24 @@ final class LatentWorks {
                 OnnxGraph.real("epsilon", 1e-5f));
     }
 
-    private static String attention(OnnxGraph g, String q, String k, String v, int count) {
+    private static String attention(OnnxGraph g, String q, String k, String v, int queries, int count) {
         int width = DIM / HEADS;
         String scale = g.constant(new float[] {(float) (1 / Math.sqrt(width))}, 1);
-        String qs = g.transpose(g.reshape(g.node("Mul", new String[] {q, scale}), LATENTS, HEADS, width), 1, 0, 2);
+        String qs = g.transpose(g.reshape(g.node("Mul", new String[] {q, scale}), queries, HEADS, width), 1, 0, 2);
         String ks = g.transpose(g.reshape(k, count, HEADS, width), 1, 2, 0);
         String vs = g.transpose(g.reshape(v, count, HEADS, width), 1, 0, 2);
         String scores = g.node("Softmax", g.node("MatMul", new String[] {qs, ks}), OnnxGraph.attribute("axis", -1));
-        return g.reshape(g.transpose(g.node("MatMul", new String[] {scores, vs}), 1, 0, 2), LATENTS, DIM);
+        return g.reshape(g.transpose(g.node("MatMul", new String[] {scores, vs}), 1, 0, 2), queries, DIM);
     }
 
     /** ONNX Runtime's own operator, which has a flash attention. */
-    private static String fusedAttention(OnnxGraph g, String q, String k, String v, int count) {
+    private static String fusedAttention(OnnxGraph g, String q, String k, String v, int queries, int count) {
         String y = g.node(
                 "com.microsoft",
                 "MultiHeadAttention",
-                new String[] {g.reshape(q, 1, LATENTS, DIM), g.reshape(k, 1, count, DIM), g.reshape(v, 1, count, DIM)},
+                new String[] {g.reshape(q, 1, queries, DIM), g.reshape(k, 1, count, DIM), g.reshape(v, 1, count, DIM)},
                 OnnxGraph.attribute("num_heads", HEADS));
-        return g.reshape(y, LATENTS, DIM);
+        return g.reshape(y, queries, DIM);
     }
 
     private static List<Contender> quantize(int threads, Closing closing) throws OrtException {

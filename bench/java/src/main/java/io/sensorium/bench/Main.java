@@ -33,7 +33,8 @@ public final class Main implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "REGEX",
-            description = "Only works whose names it finds, such as 'ViT|Perceiver'; request and load are names, too.")
+            description =
+                    "Only works whose names it finds, such as 'ViT|Perceiver'; compression, request and load, too.")
     private @Nullable Pattern filter;
 
     @Option(names = "--list", description = "Print the names of the works and exit.")
@@ -98,6 +99,7 @@ public final class Main implements Callable<Integer> {
         works.addAll(LatentWorks.all());
         if (list) {
             works.forEach(w -> out.println(w.name()));
+            out.println(CompressionTest.NAME);
             out.println(RequestTest.NAME);
             out.println(LoadTest.NAME);
             return 0;
@@ -123,6 +125,13 @@ public final class Main implements Callable<Integer> {
                     table.row(result);
                 }
             }
+        }
+        if (wanted(CompressionTest.NAME)) {
+            table.compressionHead();
+            CompressionTest.run(threads, each, r -> {
+                report.compressions.add(r);
+                table.row(r);
+            });
         }
         if (wanted(RequestTest.NAME)) {
             report.requests.addAll(RequestTest.run(quick));
@@ -152,7 +161,7 @@ public final class Main implements Callable<Integer> {
     private static Result run(Work work, int threads, double seconds) throws Exception {
         try (Closing closing = new Closing()) {
             List<Contender> contenders = work.field().open(threads, closing);
-            compare(work, contenders);
+            compare(work.name(), work.tolerance(), contenders);
             List<Timing> timings = Rounds.run(contenders, seconds, 3);
             List<Reach.Outcome> outcomes = work.reaches().stream()
                     .flatMap(r -> r.outcome(timings).stream())
@@ -162,7 +171,7 @@ public final class Main implements Callable<Integer> {
     }
 
     /** A peer that computes something else is no peer. */
-    private static void compare(Work work, List<Contender> contenders) {
+    static void compare(String name, double tolerance, List<Contender> contenders) {
         float @Nullable [] ours = null;
         for (Contender contender : contenders) {
             if (contender.output() == null) {
@@ -175,9 +184,8 @@ public final class Main implements Callable<Integer> {
                 continue;
             }
             double error = Values.error(output, ours);
-            if (!(error <= work.tolerance())) {
-                throw new IllegalStateException(
-                        work.name() + ": " + contender.name() + " gives other numbers, NMSE " + error);
+            if (!(error <= tolerance)) {
+                throw new IllegalStateException(name + ": " + contender.name() + " gives other numbers, NMSE " + error);
             }
         }
     }

@@ -22,6 +22,7 @@ import java.util.stream.Collectors;
 final class Report {
     final Map<Integer, Ceiling> ceilings = new LinkedHashMap<>();
     final List<Main.Result> results = new ArrayList<>();
+    final List<CompressionTest.Result> compressions = new ArrayList<>();
     final List<RequestTest.Result> requests = new ArrayList<>();
     final List<LoadTest.Result> loads = new ArrayList<>();
     private final double secondsPerRow;
@@ -87,6 +88,7 @@ final class Report {
                         .put("met", o.met());
             }
         }
+        root.set("compressions", mapper.valueToTree(compressions));
         root.set("requests", mapper.valueToTree(requests));
         root.set("loads", mapper.valueToTree(loads));
         if (file.toAbsolutePath().getParent() != null) {

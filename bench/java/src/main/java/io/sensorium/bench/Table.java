@@ -56,6 +56,38 @@ final class Table {
         return Report.ceilingMillis(r, ceilings) / t.bestMillis();
     }
 
+    void compressionHead() {
+        out.printf(
+                "%n%-12s %2s %7s %7s %10s %10s %12s %9s %9s %12s %7s%n",
+                CompressionTest.NAME,
+                "th",
+                "tokens",
+                "latents",
+                "best ms",
+                "median ms",
+                "tokens/s",
+                "ns/token",
+                "MiB held",
+                "libtorch ms",
+                "ratio");
+    }
+
+    void row(CompressionTest.Result r) {
+        out.printf(
+                "%-12s %2d %7d %7d %10.3f %10.3f %12.0f %9.0f %9.1f %12.3f %7.2f%n",
+                "",
+                r.threads(),
+                r.tokens(),
+                r.latents(),
+                r.bestMillis(),
+                r.medianMillis(),
+                r.tokensPerSecond(),
+                r.nanosPerToken(),
+                r.heldMebibytes(),
+                r.torchMillis(),
+                r.torchRatio());
+    }
+
     void row(RequestTest.Result r) {
         out.printf(
                 "%-34s %2d  %-34s over the kernels %.2f µs, p50 %.1f µs, p99 %.1f µs (%.2f × p50), %.1f B/run  %s%n",
