@@ -219,6 +219,57 @@ TEST(Batch, EachSequenceHasTheBitsItHasAlone) {
   }
 }
 
+// Items of one sequence in another order: their tokens move with them, to the bit, and so do the rows that
+// describe them; the sequence's latents stay but for rounding. Sequences in another order: their latents
+// move, to the bit.
+TEST(Batch, PermutingItemsPermutesTheResult) {
+  Random random(20);
+  const auto model = everything().make(2);
+  std::vector<OwnedItem> owned;
+  owned.push_back(make_item(Format::kU8Hwc, {8, 5, 3}, random));
+  owned.push_back(make_item(Format::kI64Ids, {5}, random));
+  owned.push_back(make_item(Format::kF32Pcm, {300}, random));
+  owned.push_back(make_item(Format::kU8Hwc, {12, 9, 3}, random));
+  const size_t orders[][4] = {{0, 1, 2, 3}, {2, 0, 3, 1}, {3, 2, 1, 0}};
+  for (const bool apart : {false, true}) {
+    std::vector<Floats> tokens(4), grids(4), first(4);
+    Floats latents;
+    for (const auto& order : orders) {
+      Session session(model, small_limits());
+      std::vector<Item> items;
+      for (size_t place = 0; place < 4; ++place) {
+        items.push_back(owned[order[place]].item);
+        items.back().sequence = apart ? static_cast<int64_t>(place) : 0;
+      }
+      const Result r = run(session, items);
+      for (size_t place = 0; place < 4; ++place) {
+        const size_t item = order[place];
+        Floats rows, grid;
+        for (int64_t t = 0; t < r.tokens_count; ++t) {
+          if (r.table.item[t] != static_cast<int32_t>(place)) continue;
+          EXPECT_EQ(r.table.modality[t], static_cast<int32_t>(owned[item].item.modality));
+          rows.insert(rows.end(), r.tokens + t * 16, r.tokens + (t + 1) * 16);
+          grid.push_back(static_cast<float>(r.table.grid[2 * t]));
+          grid.push_back(static_cast<float>(r.table.grid[2 * t + 1]));
+        }
+        const Floats own = apart ? Floats(r.latents + place * 60, r.latents + (place + 1) * 60) : Floats();
+        if (&order == &orders[0]) {
+          tokens[item] = rows;
+          grids[item] = grid;
+          first[item] = own;
+        }
+        EXPECT_EQ(rows, tokens[item]);
+        EXPECT_EQ(grid, grids[item]);
+        EXPECT_EQ(own, first[item]);
+      }
+      if (apart) continue;
+      if (latents.empty()) latents.assign(r.latents, r.latents + 60);
+      const std::vector<double> ref(latents.begin(), latents.end());
+      EXPECT_LE(nmse(r.latents, 1, ref.data(), 60, 1), 1e-10);
+    }
+  }
+}
+
 TEST(Batch, NothingGivesNothing) {
   Session session(everything().make(), small_limits());
   const Result r = run(session, {});

@@ -47,6 +47,7 @@ public final class Session implements AutoCloseable {
     private int mostLatents = Integer.MAX_VALUE;
     private int sequence;
     private boolean sequenceHasItem;
+    private boolean replaceNonFinite;
     private long startMicros;
     private long endMicros;
 
@@ -120,6 +121,21 @@ public final class Session implements AutoCloseable {
         sequence++;
         sequenceHasItem = false;
         return this;
+    }
+
+    /**
+     * What happens to samples, pixels, features and tokens that are NaN or infinite, from now on. At first {@link #run}
+     * refuses them with an {@link OutOfRangeException}; with {@code replace} each is 0 in a copy of the item, and counted.
+     */
+    public Session replaceNonFinite(boolean replace) {
+        change();
+        replaceNonFinite = replace;
+        return this;
+    }
+
+    /** How many values of this request's items {@link #replaceNonFinite} replaced so far. */
+    public long replaced() {
+        return staging.replaced();
     }
 
     /**
@@ -468,17 +484,9 @@ public final class Session implements AutoCloseable {
 
     private void addFloats(
             int slot, FloatBuffer data, Modality modality, Format format, long dim0, long dim1, long dim2) {
-        long direct = Memory.address(data);
-        add(
-                slot,
-                data,
-                modality,
-                format,
-                direct != 0 ? direct : staging.copy(data),
-                (long) data.remaining() * Float.BYTES,
-                dim0,
-                dim1,
-                dim2);
+        long direct = replaceNonFinite ? 0 : Memory.address(data);
+        long copy = direct != 0 ? 0 : replaceNonFinite ? staging.copyFinite(data) : staging.copy(data);
+        add(slot, data, modality, format, direct + copy, (long) data.remaining() * Float.BYTES, dim0, dim1, dim2);
     }
 
     private void add(

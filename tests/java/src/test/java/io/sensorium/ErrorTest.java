@@ -1,5 +1,6 @@
 package io.sensorium;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -64,6 +65,31 @@ class ErrorTest {
                     () -> session.clear().audio(TinyModels.direct(pcm)).run());
             assertTrue(e.field().startsWith("items[0]"), e.field());
         }
+    }
+
+    @Test
+    void valuesThatAreNotNumbersCanBeReplacedAndCounted() {
+        float[] pcm = TinyModels.sound(1, 500);
+        float[] clean = pcm.clone();
+        clean[3] = clean[400] = clean[401] = 0;
+        pcm[3] = Float.NaN;
+        pcm[400] = Float.POSITIVE_INFINITY;
+        pcm[401] = Float.NEGATIVE_INFINITY;
+        float[] want = TinyModels.array(
+                session.clear().audio(FloatBuffer.wrap(clean)).run().tokens().values());
+        try {
+            session.replaceNonFinite(true);
+            for (FloatBuffer buffer : new FloatBuffer[] {TinyModels.direct(pcm), FloatBuffer.wrap(pcm)}) {
+                session.clear().text(TinyModels.direct(1)).clear().audio(buffer);
+                assertEquals(3, session.replaced());
+                assertArrayEquals(want, TinyModels.array(session.run().tokens().values()));
+            }
+            assertTrue(Float.isNaN(pcm[3]), "the caller's buffer stays as it is");
+            assertEquals(0, session.clear().replaced());
+        } finally {
+            session.clear().replaceNonFinite(false);
+        }
+        samplesThatAreNotNumbers();
     }
 
     @Test

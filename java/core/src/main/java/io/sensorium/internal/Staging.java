@@ -19,11 +19,13 @@ public final class Staging {
     private final List<Block> blocks = new ArrayList<>();
     private int current;
     private int used;
+    private long replaced;
 
     /** Forgets all copies. */
     public void reset() {
         current = 0;
         used = 0;
+        replaced = 0;
     }
 
     /** Copies what is between position and limit and returns its address. */
@@ -47,6 +49,25 @@ public final class Staging {
         Block block = reserve(bytes);
         block.floats.put(used / Float.BYTES, source, source.position(), source.remaining());
         return advance(block, bytes);
+    }
+
+    /** As {@link #copy(ByteBuffer)}, with 0 for what is NaN or infinite. */
+    public long copyFinite(FloatBuffer source) {
+        long address = copy(source);
+        Block block = blocks.get(current);
+        int first = (int) (address - block.address) / Float.BYTES;
+        for (int i = first; i < first + source.remaining(); i++) {
+            if (!Float.isFinite(block.floats.get(i))) {
+                block.floats.put(i, 0);
+                replaced++;
+            }
+        }
+        return address;
+    }
+
+    /** How many values {@link #copyFinite} replaced since the last {@link #reset}. */
+    public long replaced() {
+        return replaced;
     }
 
     /** As {@link #copy(ByteBuffer)}. */
