@@ -72,6 +72,23 @@ TEST(Simt, ShufflesVotesAndAtomics) {
             }));
 }
 
+// Some threads run on to the next vote while others still have to read the last one.
+void votes_of_blocks(int* y) {
+  const int t = static_cast<int>(threadIdx.x);
+  int seen = 0;
+  for (int round = 0; round < 6; ++round) {
+    seen = 2 * seen + (__syncthreads_or(round % 3 == 1 && t == 37) != 0);
+  }
+  y[t] = seen;
+}
+TEST(Simt, VotesOfABlock) {
+  EXPECT_EQ(0, failures([] {
+              int y[96];
+              gpu_launch(votes_of_blocks, 1, 96, 0, nullptr, y);
+              return std::all_of(y, y + 96, [](int v) { return v == 0b010010; });
+            }));
+}
+
 // ---- a 16×8 tile by ldmatrix and mma against plain loops
 // ----------------------------------------------------
 
@@ -162,6 +179,81 @@ TEST(Simt, CorrectPipelinePassesEverySchedule) { EXPECT_EQ(0, reverse_failures<k
 TEST(Simt, CatchesMissingWait) { EXPECT_GT(reverse_failures<kNoWait>(), 0); }
 TEST(Simt, CatchesMissingBarrierAfterLoad) { EXPECT_GT(reverse_failures<kNoBarrierAfterLoad>(), 0); }
 TEST(Simt, CatchesBufferReusedTooEarly) { EXPECT_GT(reverse_failures<kNoBarrierBeforeReuse>(), 0); }
+
+/// A warp's shared exchange without __syncwarp: lanes read what others have not written yet.
+template <bool sync>
+void rotate_lanes(int* y) {
+  SNS_SHARED(int, tile, 32);
+  const unsigned t = threadIdx.x;
+  for (int round = 0; round < 3; ++round) {
+    tile[t] = static_cast<int>(t) + round;
+    if (sync) __syncwarp();
+    y[t] = tile[(t + 1) % 32];
+    if (sync) __syncwarp();
+  }
+}
+template <bool sync>
+int rotate_failures() {
+  return failures([] {
+    int y[32];
+    gpu_launch(rotate_lanes<sync>, 1, 32, 0, nullptr, y);
+    for (int t = 0; t < 32; ++t) {
+      if (y[t] != (t + 1) % 32 + 2) return false;
+    }
+    return true;
+  });
+}
+TEST(Simt, CorrectLaneExchangePassesEverySchedule) { EXPECT_EQ(0, rotate_failures<true>()); }
+TEST(Simt, CatchesMissingSyncwarp) { EXPECT_EQ(4, rotate_failures<false>()); }
+
+/// ldmatrix of rows that another warp's copies fill, one wait too lax.
+template <int pending>
+void lax_wait(const uint16_t* x, uint32_t* y) {
+  SNS_DYNAMIC_SHARED(uint16_t, tile);  // 3 stages of 8 rows
+  const unsigned l = threadIdx.x;
+  for (unsigned s = 0; s < 3; ++s) {
+    if (l < 8) gpu::cp_async16(tile + (s * 8 + l) * 8, x + (s * 8 + l) * 8, true);
+    gpu::cp_async_commit();
+  }
+  gpu::cp_async_wait<pending>();
+  __syncwarp();
+  uint32_t r[4];
+  gpu::ldmatrix_x4(r, tile + (16 + l % 8) * 8);  // the last stage
+  y[l] = r[0];
+}
+template <int pending>
+int lax_failures() {
+  alignas(16) static uint16_t x[3 * 64];
+  for (uint16_t i = 0; i < 3 * 64; ++i) x[i] = i;
+  return failures([] {
+    uint32_t y[32];
+    gpu_launch(lax_wait<pending>, 1, 32, sizeof(x), nullptr, x, y);
+    for (uint32_t l = 0; l < 32; ++l) {
+      const uint32_t at = 128 + l / 4 * 8 + l % 4 * 2;
+      if (y[l] != (at | (at + 1) << 16)) return false;
+    }
+    return true;
+  });
+}
+TEST(Simt, CatchesAWaitThatIsTooLax) {
+  EXPECT_EQ(0, lax_failures<0>());
+  EXPECT_EQ(2, lax_failures<1>());  // where copies land at their wait
+}
+
+void unaligned_copy(const float* x) {
+  SNS_SHARED(float, tile, 64);
+  gpu::cp_async16(tile + 1, x, true);
+}
+void unaligned_matrix() {
+  SNS_SHARED(uint16_t, tile, 32 * 8 + 8);
+  uint32_t r[4];
+  gpu::ldmatrix_x4(r, tile + threadIdx.x * 8 + 1);
+}
+TEST(Simt, ReportsMisalignedCopiesAndMatrices) {
+  alignas(16) static float x[4] = {};
+  EXPECT_EQ(4, failures([] { return gpu_launch(unaligned_copy, 1, 32, 0, nullptr, x) == 0; }));
+  EXPECT_EQ(4, failures([] { return gpu_launch(unaligned_matrix, 1, 32, 0, nullptr) == 0; }));
+}
 
 void overrun() {
   SNS_SHARED(float, tile, 32);
