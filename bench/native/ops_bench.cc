@@ -17,8 +17,9 @@ namespace {
 
 struct Machine {
   explicit Machine(int threads) : pool(threads), ceiling(sns::measure_ceiling(pool)) {
-    std::printf("%s, %d thread%s: %.1f GFLOP/s fp32 FMA, %.1f GB/s read\n", sns::isa_name(sns::isa()),
-                threads, threads > 1 ? "s" : "", ceiling.gflops, ceiling.gbytes_per_s);
+    std::printf("%s, %d thread%s: %.1f GFLOP/s fp32 FMA, %.1f bf16, %.1f GB/s read\n",
+                sns::isa_name(sns::isa()), threads, threads > 1 ? "s" : "", ceiling.gflops,
+                ceiling.bf16_gflops, ceiling.gbytes_per_s);
   }
   sns::ThreadPool pool;
   sns::Ceiling ceiling;
@@ -34,7 +35,7 @@ void run(benchmark::State& state, const sns::Work& work, Machine& machine) {
   if (work.flops > 0) state.counters["GFLOP/s"] = gflops;
   state.counters["GB/s"] = gbytes;
   state.counters["ceiling"] =
-      std::max(gflops / machine.ceiling.gflops, gbytes / machine.ceiling.gbytes_per_s);
+      std::max(gflops / machine.ceiling.gflops_of(work), gbytes / machine.ceiling.gbytes_per_s);
 }
 
 }  // namespace

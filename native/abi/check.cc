@@ -93,7 +93,7 @@ int32_t sns_check_timing(sns_engine engine, int64_t index, int64_t work, int64_t
     if (report.seconds > 0) {
       report.gflops = w.flops / report.seconds / 1e9;
       report.gbytes_per_s = w.bytes / report.seconds / 1e9;
-      const double share = std::max(report.gflops / engine->ceiling->gflops,
+      const double share = std::max(report.gflops / engine->ceiling->gflops_of(w),
                                     report.gbytes_per_s / engine->ceiling->gbytes_per_s);
       // Work that fits the caches can pass the main memory's ceiling.
       report.ceiling_share = std::min(share, 1.0);

@@ -52,7 +52,7 @@ double MultiplyBf16(int64_t rounds, float* sink) {
   for (int i = 0; i < kChains; ++i) x[i] = hn::Set(d, static_cast<float>(i));
   for (int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) x[i] = Bf16Dot(x[i], a, b);
+    for (int i = 0; i < kChains; ++i) x[i] = Bf16Products::MulAdd(a, b, x[i]);
   }
   Vec sum = x[0];
 #pragma GCC unroll 12

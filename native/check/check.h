@@ -25,6 +25,7 @@ struct Work {
   double flops = 0;  ///< useful floating-point operations of one run, 0 if it only moves bytes
   double bytes = 0;  ///< compulsory traffic of one run: inputs + weights + outputs, each once
   std::function<void(Parallel&)> run;
+  bool bf16 = false;  ///< its products are of bfloat16: held against that ceiling
 };
 
 /// What every op brings along (ops/<op>/<op>_check.cc): the same code serves the unit tests, `sensorium
@@ -44,6 +45,7 @@ struct Ceiling {
   double gflops = 0;
   double bf16_gflops = 0;
   double gbytes_per_s = 0;
+  double gflops_of(const Work& work) const { return work.bf16 ? bf16_gflops : gflops; }
 };
 Ceiling measure_ceiling(Parallel& parallel);
 

@@ -26,16 +26,16 @@ AttentionPool::AttentionPool(const PoolConfig& c, int64_t d, const AttentionPool
     : d_(d),
       activation_(c.activation),
       norm_(t.norm, d, c.norm_eps),
-      out_(t.o.weight, t.o.bias, d, d),
-      up_(t.up.weight, t.up.bias, c.mlp_hidden, d),
-      down_(t.down.weight, t.down.bias, d, c.mlp_hidden) {
+      out_(packed(t.o, d, d)),
+      up_(packed(t.up, c.mlp_hidden, d)),
+      down_(packed(t.down, d, c.mlp_hidden)) {
   const LinearWeights w(t.in_weight, t.in_bias, d, d);  // Q comes first, then K and V
   AlignedArray<float> q(d);
   AlignedArray<unsigned char> scratch(static_cast<int64_t>(linear_scratch(w, 1, parallel.threads())));
   linear(w, t.probe, d, 1, q.data(), d, nullptr, scratch.data(), parallel);
-  attention_ = LearnedCrossAttention(
-      q.data(), 1, d, c.heads, d, d,
-      {{t.in_weight + d * d, t.in_bias + d}, {t.in_weight + 2 * d * d, t.in_bias + 2 * d}});
+  attention_ = LearnedCrossAttention(q.data(), 1, d, c.heads, d, d,
+                                     {{t.in_weight + d * d, t.in_bias + d, t.o.precision},
+                                      {t.in_weight + 2 * d * d, t.in_bias + 2 * d, t.o.precision}});
 }
 
 AttentionPool::Buffers AttentionPool::lay_out(Carver& carver, const CompressorLimits& limits) const {

@@ -31,6 +31,7 @@ AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader
   const int64_t in =
       patches ? checked_mul(config.patch_freq, config.patch_time, "audio.patch_time") : config.log_mel.n_mels;
   AudioTensors t;
+  t.precision = reader.precision();
   t.weight = reader.take(stem + "weight", {d_model, in});
   if (config.has_bias) t.bias = reader.take(stem + "bias", {d_model});
   if (config.prefix_tokens > 0) t.prefix = reader.take("audio.prefix", {config.prefix_tokens, d_model});
@@ -60,10 +61,10 @@ AudioTokenizer::AudioTokenizer(const AudioConfig& config, int64_t d_model, const
   if (patches()) {
     const PatchGeometry g = geometry(config);
     const float scale = 1, shift = 0;
-    patch_ = PatchEmbedWeights(g, tensors.weight, bias.data(), d_model, &scale, &shift);
+    patch_ = PatchEmbedWeights(g, tensors.weight, bias.data(), d_model, &scale, &shift, tensors.precision);
     positions = g.grid_h(config.log_mel.n_mels) * g.grid_w(config.fixed_frames);
   } else {
-    frame_ = LinearWeights(tensors.weight, bias.data(), d_model, config.log_mel.n_mels);
+    frame_ = LinearWeights(tensors.weight, bias.data(), d_model, config.log_mel.n_mels, tensors.precision);
   }
   prefix_ = folded(tensors.prefix, config.prefix_tokens, d_model, modality);
   if (tensors.position) {

@@ -7,6 +7,7 @@ namespace sns {
 
 struct AudioTensors {
   const float *weight = nullptr, *bias = nullptr, *prefix = nullptr, *position = nullptr;
+  Precision precision = Precision::kStrict;
 };
 AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader);
 

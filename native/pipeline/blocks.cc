@@ -12,12 +12,16 @@ namespace sns {
 
 Affine take_linear(WeightReader& reader, const std::string& name, int64_t out, int64_t in, bool bias) {
   const float* weight = reader.take(name + ".weight", {out, in});
-  return {weight, bias ? reader.take(name + ".bias", {out}) : nullptr};
+  return {weight, bias ? reader.take(name + ".bias", {out}) : nullptr, reader.precision()};
 }
 
 Affine take_norm(WeightReader& reader, const std::string& name, int64_t dim, bool bias) {
   const float* weight = reader.take(name + ".weight", {dim});
   return {weight, bias ? reader.take(name + ".bias", {dim}) : nullptr};
+}
+
+LinearWeights packed(const Affine& layer, int64_t out, int64_t in) {
+  return LinearWeights(layer.weight, layer.bias, out, in, layer.precision);
 }
 
 StackedAffine stack(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs, int64_t in) {
@@ -39,7 +43,8 @@ StackedAffine stack(std::initializer_list<Affine> parts, std::initializer_list<i
 LinearWeights side_by_side(std::initializer_list<Affine> parts, std::initializer_list<int64_t> outs,
                            int64_t in) {
   const StackedAffine stacked = stack(parts, outs, in);
-  return LinearWeights(stacked.weight.data(), stacked.bias.data(), stacked.bias.size(), in);
+  return LinearWeights(stacked.weight.data(), stacked.bias.data(), stacked.bias.size(), in,
+                       parts.begin()->precision);
 }
 
 Norm::Norm(const Affine& affine, int64_t dim, float eps, Kind kind)

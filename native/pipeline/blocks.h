@@ -12,15 +12,18 @@ namespace sns {
 
 // The parts that compressors are made of.
 
-/// A linear or normalisation layer as it was found; bias may be null.
+/// A linear or normalisation layer as it was found; bias may be null. The precision is a linear layer's.
 struct Affine {
   const float *weight = nullptr, *bias = nullptr;
+  Precision precision = Precision::kStrict;
 };
 /// name.weight [out, in] and, if there is one, name.bias [out].
 Affine take_linear(WeightReader& reader, const std::string& name, int64_t out, int64_t in, bool bias = true);
 /// name.weight [dim] and, if there is one, name.bias [dim].
 Affine take_norm(WeightReader& reader, const std::string& name, int64_t dim, bool bias = true);
 
+/// A linear layer as the kernels want it.
+LinearWeights packed(const Affine& layer, int64_t out, int64_t in);
 /// Linear layers that read the same input, as one: their outputs stand side by side.
 struct StackedAffine {
   AlignedArray<float> weight, bias;  ///< [Σout, in], [Σout]; zeros where a layer has no bias

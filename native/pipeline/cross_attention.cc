@@ -20,7 +20,7 @@ bool absorbing_pays(int64_t queries, int64_t in, int64_t heads, int64_t qk, int6
 
 LearnedCrossAttention::LearnedCrossAttention(const float* q, int64_t queries, int64_t in, int64_t heads,
                                              int64_t qk, int64_t v, const Tensors& t)
-    : queries_(queries), in_(in), heads_(heads), qk_(qk), v_(v) {
+    : queries_(queries), in_(in), heads_(heads), qk_(qk), v_(v), precision_(t.k.precision) {
   absorbed_ = absorbing_pays(queries, in, heads, qk, v);
   if (!absorbed_) {
     q_ = AlignedArray<float>(checked_mul(queries, qk, "queries"));
@@ -43,7 +43,8 @@ LearnedCrossAttention::LearnedCrossAttention(const float* q, int64_t queries, in
   }
   v_heads_.reserve(static_cast<size_t>(heads));
   for (int64_t h = 0; h < heads; ++h) {
-    v_heads_.emplace_back(t.v.weight + h * v_dim * in, t.v.bias ? t.v.bias + h * v_dim : nullptr, v_dim, in);
+    v_heads_.emplace_back(t.v.weight + h * v_dim * in, t.v.bias ? t.v.bias + h * v_dim : nullptr, v_dim, in,
+                          t.v.precision);
   }
 }
 
@@ -73,6 +74,7 @@ AttentionArgs LearnedCrossAttention::args(const Inputs& inputs, const int64_t* c
                        sequences, cu_q, inputs.cu);
   }
   a.key_weight = inputs.sizes;
+  a.precision = precision_;
   return a;
 }
 

@@ -51,6 +51,7 @@ class LearnedCrossAttention {
                      float* y) const;
 
   int64_t queries_ = 0, in_ = 0, heads_ = 1, qk_ = 0, v_ = 0;
+  Precision precision_ = Precision::kStrict;
   bool absorbed_ = false;
   AlignedArray<float> q_;  ///< [queries, qk] or, absorbed, [queries, heads·in]
   LinearWeights kv_;

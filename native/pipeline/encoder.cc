@@ -52,9 +52,9 @@ Encoder::Encoder(const EncoderConfig& c, int64_t d, const EncoderTensors& t) : c
     layer.norm1 = Norm(from.norm1, d, c.norm_eps);
     layer.norm2 = Norm(from.norm2, d, c.norm_eps);
     layer.qkv = side_by_side({from.q, from.k, from.v}, {d, d, d}, d);
-    layer.out = LinearWeights(from.o.weight, from.o.bias, d, d);
-    layer.up = LinearWeights(from.up.weight, from.up.bias, c.hidden, d);
-    layer.down = LinearWeights(from.down.weight, from.down.bias, d, c.hidden);
+    layer.out = packed(from.o, d, d);
+    layer.up = packed(from.up, c.hidden, d);
+    layer.down = packed(from.down, d, c.hidden);
     layers_.push_back(std::move(layer));
   }
 }
@@ -84,7 +84,9 @@ void Encoder::run(int64_t items, const Buffers& b, void* scratch, Parallel& para
   for (const Layer& layer : layers_) {
     layer.norm1.run(b.x, rows, b.normed, parallel);
     linear(layer.qkv, b.normed, d, rows, b.qkv, 3 * d, nullptr, scratch, parallel);
-    attention_cpu(self_attention(b, d, config_.heads, items), scratch, parallel);
+    AttentionArgs attention = self_attention(b, d, config_.heads, items);
+    attention.precision = layer.qkv.precision();
+    attention_cpu(attention, scratch, parallel);
     linear(layer.out, b.normed, d, rows, b.x, d, b.x, scratch, parallel);
 
     layer.norm2.run(b.x, rows, b.normed, parallel);

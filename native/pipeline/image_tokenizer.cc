@@ -28,6 +28,7 @@ AlignedArray<float> extended(const float* rows, int64_t given, int64_t dim, int6
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader) {
   const PatchGeometry& g = config.geometry;
   ImageTensors t;
+  t.precision = reader.precision();
   const int64_t patch = checked_mul(
       checked_mul(checked_mul(g.channels, g.frames, "image.temporal_patch"), g.patch_h, "image.patch_h"),
       g.patch_w, "image.patch_w");
@@ -70,7 +71,7 @@ ImageTokenizer::ImageTokenizer(const ImageConfig& config, int64_t d_model, const
     scale[c] = static_cast<float>(1.0 / (255.0 * static_cast<double>(config.std[c])));
     shift[c] = static_cast<float>(-static_cast<double>(config.mean[c]) / static_cast<double>(config.std[c]));
   }
-  patch_ = PatchEmbedWeights(g, weight.data(), bias.data(), d_model, scale, shift);
+  patch_ = PatchEmbedWeights(g, weight.data(), bias.data(), d_model, scale, shift, tensors.precision);
 
   const int64_t prefix_tokens = config.prefix_tokens;
   prefix_ = folded(tensors.prefix, prefix_tokens, d_model, modality);

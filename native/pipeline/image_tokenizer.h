@@ -9,6 +9,7 @@ namespace sns {
 struct ImageTensors {
   const float *weight = nullptr, *bias = nullptr, *prefix = nullptr, *position = nullptr;
   const float *fourier_weight = nullptr, *fourier_bias = nullptr;
+  Precision precision = Precision::kStrict;
 };
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader);
 

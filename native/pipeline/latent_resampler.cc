@@ -48,12 +48,12 @@ LatentResampler::LatentResampler(const LatentResamplerConfig& c, int64_t d, cons
     layer.norm_latents = Norm(l.norm_latents, d, c.norm_eps, kind);
     layer.norm_context = Norm(l.norm_context, d, c.norm_eps, kind);
     layer.norm_mlp = Norm(l.norm_mlp, d, c.norm_eps, kind);
-    layer.q = LinearWeights(l.q.weight, nullptr, shape_.q_width(), d);
+    layer.q = packed(l.q, shape_.q_width(), d);
     layer.kv = side_by_side({l.k, l.v}, {shape_.k_width(), shape_.v_width()}, d);
-    layer.out = LinearWeights(l.o.weight, nullptr, d, shape_.y_width());
-    if (c.gated_mlp) layer.gate = LinearWeights(l.gate.weight, nullptr, c.mlp_hidden, d);
-    layer.up = LinearWeights(l.up.weight, nullptr, c.mlp_hidden, d);
-    layer.down = LinearWeights(l.down.weight, nullptr, d, c.mlp_hidden);
+    layer.out = packed(l.o, d, shape_.y_width());
+    if (c.gated_mlp) layer.gate = packed(l.gate, c.mlp_hidden, d);
+    layer.up = packed(l.up, c.mlp_hidden, d);
+    layer.down = packed(l.down, d, c.mlp_hidden);
     layers_.push_back(std::move(layer));
   }
   norm_ = Norm(t.norm, d, c.norm_eps, kind);
@@ -133,7 +133,9 @@ const float* LatentResampler::run(const CompressorInput& in, const CompressorMem
     }
     linear(layer.kv, b.context, d_, b.cu_context[in.sequences], b.kv, ldkv, nullptr, memory.scratch,
            parallel);
-    attention_cpu(args(in, b), memory.scratch, parallel);
+    AttentionArgs attention = args(in, b);
+    attention.precision = layer.kv.precision();
+    attention_cpu(attention, memory.scratch, parallel);
     linear(layer.out, b.attended, shape_.y_width(), rows, b.latents, d_, b.latents, memory.scratch, parallel);
     layer.norm_mlp.run(b.latents, rows, b.normed, parallel);
     if (config_.gated_mlp) {

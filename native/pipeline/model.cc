@@ -82,7 +82,7 @@ Model::Model(std::shared_ptr<Engine> engine, const ModelParts& parts) : engine_(
   ids_per_second_ = sequence.ids_per_second;
 
   // First everything is looked up, so that one error lists all that is wrong with the tensors; then packed.
-  WeightReader reader(parts.tensors);
+  WeightReader reader(parts.tensors, engine_->precision());
   const float *modality = nullptr, *begin = nullptr, *end = nullptr;
   if (sequence.modality_embedding) modality = reader.take("sequence.modality", {kModalities, d_model_});
   if (sequence.special_tokens) {

@@ -111,9 +111,9 @@ PerceiverCross::PerceiverCross(const Shape& s, const PerceiverLayerTensors& t, P
       start_(folded(t.start, s.rows, s.dim, nullptr)),
       norm_inputs_(t.norm_inputs, s.in, s.norm_eps),
       norm_mlp_(t.norm_mlp, s.dim, s.norm_eps),
-      out_(t.o.weight, t.o.bias, s.dim, s.v),
-      up_(t.up.weight, t.up.bias, s.hidden, s.dim),
-      down_(t.down.weight, t.down.bias, s.dim, s.hidden) {
+      out_(packed(t.o, s.dim, s.v)),
+      up_(packed(t.up, s.hidden, s.dim)),
+      down_(packed(t.down, s.dim, s.hidden)) {
   const AlignedArray<float> q = projected_queries(s, t, parallel);
   attention_ = LearnedCrossAttention(q.data(), s.rows, s.in, s.heads, s.qk, s.v, {t.k, t.v});
 }
@@ -171,9 +171,9 @@ Perceiver::Perceiver(const PerceiverConfig& c, const PerceiverDecoderConfig* dec
     layer.norm = Norm(l.norm, d, c.norm_eps);
     layer.norm_mlp = Norm(l.norm_mlp, d, c.norm_eps);
     layer.in = side_by_side({l.q, l.k, l.v}, {c.self_qk, c.self_qk, c.self_v}, d);
-    layer.out = LinearWeights(l.o.weight, l.o.bias, d, c.self_v);
-    layer.up = LinearWeights(l.up.weight, l.up.bias, hidden, d);
-    layer.down = LinearWeights(l.down.weight, l.down.bias, d, hidden);
+    layer.out = packed(l.o, d, c.self_v);
+    layer.up = packed(l.up, hidden, d);
+    layer.down = packed(l.down, d, hidden);
     self_.push_back(std::move(layer));
   }
   if (decoder) decoder_.emplace(decoder_shape(*decoder, d), t.decoder, parallel);
@@ -247,8 +247,10 @@ const float* Perceiver::run(const CompressorInput& in, const CompressorMemory& m
     for (const Layer& layer : self_) {
       layer.norm.run(latents, rows, b.cross.normed, parallel);
       linear(layer.in, b.cross.normed, d, rows, b.qkv, ld, nullptr, memory.scratch, parallel);
-      attention_cpu(attention_args(shape, b.qkv, ld, b.qkv + c.self_qk, ld, b.attended, in.sequences, cu, cu),
-                    memory.scratch, parallel);
+      AttentionArgs self =
+          attention_args(shape, b.qkv, ld, b.qkv + c.self_qk, ld, b.attended, in.sequences, cu, cu);
+      self.precision = layer.in.precision();
+      attention_cpu(self, memory.scratch, parallel);
       linear(layer.out, b.attended, c.self_v, rows, latents, d, latents, memory.scratch, parallel);
       add_mlp(layer.norm_mlp, layer.up, layer.down, c.activation, rows, latents, b.cross.normed,
               memory.scratch, parallel);

@@ -46,16 +46,16 @@ QFormer::QFormer(const QFormerConfig& c, int64_t d_model, const QFormerTensors& 
     Layer layer;
     layer.reads = l.cross.q.weight != nullptr;
     layer.qkv = side_by_side({l.self.q, l.self.k, l.self.v}, {d, d, d}, d);
-    layer.self_out = LinearWeights(l.self.o.weight, l.self.o.bias, d, d);
+    layer.self_out = packed(l.self.o, d, d);
     layer.self_norm = Norm(l.self.norm, d, c.norm_eps);
     if (layer.reads) {
-      layer.cross_q = LinearWeights(l.cross.q.weight, l.cross.q.bias, d, d);
+      layer.cross_q = packed(l.cross.q, d, d);
       layer.cross_kv = side_by_side({l.cross.k, l.cross.v}, {d, d}, d_model);
-      layer.cross_out = LinearWeights(l.cross.o.weight, l.cross.o.bias, d, d);
+      layer.cross_out = packed(l.cross.o, d, d);
       layer.cross_norm = Norm(l.cross.norm, d, c.norm_eps);
     }
-    layer.up = LinearWeights(l.up.weight, l.up.bias, c.mlp_hidden, d);
-    layer.down = LinearWeights(l.down.weight, l.down.bias, d, c.mlp_hidden);
+    layer.up = packed(l.up, c.mlp_hidden, d);
+    layer.down = packed(l.down, d, c.mlp_hidden);
     layer.norm_mlp = Norm(l.norm_mlp, d, c.norm_eps);
     layers_.push_back(std::move(layer));
   }
@@ -114,15 +114,18 @@ const float* QFormer::run(const CompressorInput& in, const CompressorMemory& mem
   }
   for (const Layer& layer : layers_) {
     linear(layer.qkv, b.x, d, rows, b.qkv, 3 * d, nullptr, scratch, parallel);
-    attention_cpu(attention_args(shape_, b.qkv, 3 * d, b.qkv + d, 3 * d, b.attended, in.sequences,
-                                 in.cu_latents, in.cu_latents),
-                  scratch, parallel);
+    AttentionArgs self = attention_args(shape_, b.qkv, 3 * d, b.qkv + d, 3 * d, b.attended, in.sequences,
+                                        in.cu_latents, in.cu_latents);
+    self.precision = layer.qkv.precision();
+    attention_cpu(self, scratch, parallel);
     linear(layer.self_out, b.attended, d, rows, b.x, d, b.x, scratch, parallel);
     layer.self_norm.run(b.x, rows, b.x, parallel);
     if (layer.reads) {
       linear(layer.cross_q, b.x, d, rows, b.q, d, nullptr, scratch, parallel);
       linear(layer.cross_kv, in.tokens, d_model_, in.tokens_count(), b.kv, 2 * d, nullptr, scratch, parallel);
-      attention_cpu(cross(in, b), scratch, parallel);
+      AttentionArgs attention = cross(in, b);
+      attention.precision = layer.cross_kv.precision();
+      attention_cpu(attention, scratch, parallel);
       linear(layer.cross_out, b.attended, d, rows, b.x, d, b.x, scratch, parallel);
       layer.cross_norm.run(b.x, rows, b.x, parallel);
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/memory.h"
+#include "core/precision.h"
 
 namespace sns {
 
@@ -20,7 +21,10 @@ using TensorMap = std::map<std::string, Tensor>;
 /// all.
 class WeightReader {
  public:
-  explicit WeightReader(const TensorMap& tensors) : tensors_(tensors) {}
+  /// `precision` is that of the layers which are made from the tensors.
+  explicit WeightReader(const TensorMap& tensors, Precision precision = Precision::kStrict)
+      : tensors_(tensors), precision_(precision) {}
+  Precision precision() const { return precision_; }
   /// The tensor's data, or null when it is missing, misshapen or not finite (finish() will tell).
   const float* take(const std::string& name, const std::vector<int64_t>& dims);
   /// Throws kInvalidWeights with a line for every missing, misshapen, non-finite or extra tensor.
@@ -28,6 +32,7 @@ class WeightReader {
 
  private:
   const TensorMap& tensors_;
+  const Precision precision_;
   std::set<std::string> taken_;
   std::vector<std::string> problems_;
 };

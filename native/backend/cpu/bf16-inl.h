@@ -1,5 +1,7 @@
-// bfloat16 on AVX-512 BF16, which Highway's AVX3 target leaves out: use only where has_avx512_bf16(). Numbers
-// lie in pairs of two neighbours of the summed axis, one pair in each 32-bit lane, the first in the low half.
+// The two kinds of products that kernels are written for, fp32 and bfloat16. The latter needs AVX-512 BF16,
+// which Highway's AVX3 target leaves out: use it only where has_avx512_bf16(). Its numbers lie in pairs of
+// two neighbours of the summed axis, one pair in each 32-bit lane, the first in the low half, so that a
+// kernel moves them as it moves floats and takes half as many steps.
 
 #if defined(SNS_BACKEND_CPU_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SNS_BACKEND_CPU_BF16_INL_H_
@@ -22,31 +24,42 @@ HWY_BEFORE_NAMESPACE();
 namespace sns {
 namespace HWY_NAMESPACE {
 
-#if SNS_HAVE_BF16
-using Bf16Sums = hwy::HWY_NAMESPACE::Vec<hwy::HWY_NAMESPACE::ScalableTag<float>>;
+using Products = hwy::HWY_NAMESPACE::Vec<hwy::HWY_NAMESPACE::ScalableTag<float>>;
 
-/// sum + a.first·b.first + a.second·b.second in each lane, fp32 sums. In assembly, because the target's flags
-/// do not name the extension, and because GCC 12 spills the accumulators of such intrinsics.
-HWY_INLINE Bf16Sums Bf16Dot(Bf16Sums sum, Bf16Sums a, Bf16Sums b) {
-  asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
-  return sum;
-}
+struct Fp32Products {
+  static constexpr bool kPairs = false;
+  static HWY_INLINE Products MulAdd(Products a, Products b, Products sum) {
+    return hwy::HWY_NAMESPACE::MulAdd(a, b, sum);
+  }
+};
+
+#if SNS_HAVE_BF16
+
+struct Bf16Products {
+  static constexpr bool kPairs = true;
+  /// sum + a.first·b.first + a.second·b.second in each lane, fp32 sums. In assembly, because the target's
+  /// flags do not name the extension, and because GCC 12 spills the accumulators of such intrinsics.
+  static HWY_INLINE Products MulAdd(Products a, Products b, Products sum) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+    return sum;
+  }
+};
 
 /// Lane i: the pair (first[i], second[i]), rounded to nearest even.
-HWY_INLINE Bf16Sums Bf16Pairs(Bf16Sums first, Bf16Sums second) {
+HWY_INLINE Products Bf16Pairs(Products first, Products second) {
   __m512i both;  // 16 firsts, then 16 seconds
   asm("vcvtne2ps2bf16 %2, %1, %0" : "=v"(both) : "v"(second.raw), "v"(first.raw));
   alignas(64) static constexpr uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
                                                       21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
                                                       11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return Bf16Sums{_mm512_castsi512_ps(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), both))};
+  return Products{_mm512_castsi512_ps(_mm512_permutexvar_epi16(_mm512_load_si512(kOrder), both))};
 }
 
 /// 32 floats as 16 pairs of neighbours: (low[0], low[1]), …, (high[14], high[15]).
-HWY_INLINE Bf16Sums Bf16Neighbours(Bf16Sums low, Bf16Sums high) {
+HWY_INLINE Products Bf16Neighbours(Products low, Products high) {
   __m512i both;
   asm("vcvtne2ps2bf16 %2, %1, %0" : "=v"(both) : "v"(high.raw), "v"(low.raw));
-  return Bf16Sums{_mm512_castsi512_ps(both)};
+  return Products{_mm512_castsi512_ps(both)};
 }
 #endif
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/parallel.h"
+#include "core/precision.h"
 
 namespace sns {
 
@@ -28,10 +29,16 @@ struct AttentionArgs {
   /// [total_k] how many keys each stands for, finite and above 0; or null, which is 1 each. Its probability
   /// counts so often, which is log(weight) on its scores: ToMe's proportional attention.
   const float* key_weight = nullptr;
+  /// On the CPU: kFast rounds q, k, v and the probabilities to bfloat16 where there are units for it and
+  /// heads are not very narrow.
+  Precision precision = Precision::kStrict;
 };
 
 /// NMSE bound of one case against attention_ref (fp32 arithmetic).
 constexpr double kAttentionNmse = 1e-10;
+/// The same with kFast where queries and keys are about as large as 1: a probability's error grows with its
+/// score.
+constexpr double kAttentionFastNmse = 1e-4;
 
 /// Scores are held one tile at a time (online softmax): scratch does not grow with total_q × total_k.
 size_t attention_scratch(const AttentionArgs& args, int threads);

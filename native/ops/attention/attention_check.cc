@@ -6,6 +6,7 @@
 #include "check/check.h"
 #include "check/guarded.h"
 #include "ops/attention/attention_check.h"
+#include "ops/attention/attention_plan.h"
 
 namespace sns {
 namespace {
@@ -106,11 +107,23 @@ Parity attention_parity(uint64_t seed, const AttentionKernel& kernel, bool large
 namespace {
 
 Parity parity(uint64_t seed, Parallel& parallel) {
-  return attention_parity(seed, [&](const AttentionArgs& args) {
-    Guarded<std::byte> scratch(static_cast<int64_t>(attention_scratch(args, parallel.threads())));
-    attention_cpu(args, scratch.data(), parallel);
-    return scratch.intact();
-  });
+  const bool fast = Random(~seed).coin();
+  bool bf16 = false;
+  Parity p = attention_parity(
+      seed,
+      [&](AttentionArgs args) {
+        args.precision = fast ? Precision::kFast : Precision::kStrict;
+        bf16 = attention_in_bf16(args);
+        Guarded<std::byte> scratch(static_cast<int64_t>(attention_scratch(args, parallel.threads())));
+        attention_cpu(args, scratch.data(), parallel);
+        return scratch.intact();
+      },
+      !fast);
+  if (bf16) {
+    p.shape += ", bfloat16";
+    p.limit = kAttentionFastNmse;
+  }
+  return p;
 }
 
 struct Bench {
@@ -121,10 +134,11 @@ struct Bench {
 };
 
 Work work(const char* name, int64_t batch, int64_t queries, int64_t keys, int64_t heads, int64_t kv_heads,
-          int64_t dim) {
+          int64_t dim, Precision precision = Precision::kStrict) {
   auto b = std::make_shared<Bench>();
   AttentionArgs& a = b->args;
   a.batch = batch;
+  a.precision = precision;
   a.heads = heads;
   a.kv_heads = kv_heads;
   a.qk_dim = a.v_dim = dim;
@@ -154,7 +168,9 @@ Work work(const char* name, int64_t batch, int64_t queries, int64_t keys, int64_
   Work w;
   w.shape = std::string(name) + ": " + (batch > 1 ? std::to_string(batch) + " × " : "") +
             std::to_string(queries) + "×" + std::to_string(keys) + ", " + std::to_string(heads) + "/" +
-            std::to_string(kv_heads) + " heads of " + std::to_string(dim);
+            std::to_string(kv_heads) + " heads of " + std::to_string(dim) +
+            (precision == Precision::kFast ? ", bfloat16" : "");
+  w.bf16 = attention_in_bf16(a);
   w.flops = 4.0 * static_cast<double>(batch * queries * keys * heads * dim);
   w.bytes = 4.0 * static_cast<double>(b->q.size() + b->k.size() + b->v.size() + b->y.size());
   w.run = [b](Parallel& parallel) {
@@ -177,6 +193,8 @@ std::vector<Work> works() {
       work("Idefics2 resampler", 1, 64, 4964, 16, 4, 96),
       work("few queries", 1, 16, 4096, 8, 8, 96),
       work("one query", 1, 1, 4096, 8, 8, 96),
+      work("Perceiver cross-attention", 1, 256, 4096, 8, 8, 96, Precision::kFast),
+      work("ViT-B/16", 1, 197, 197, 12, 12, 64, Precision::kFast),
   };
 }
 

@@ -2,6 +2,8 @@
 #define HWY_TARGET_INCLUDE "ops/attention/attention_cpu.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+// foreach_target.h must come first.
+#include <cstring>
 
 #include "ops/attention/attention_kernels-inl.h"
 #include "ops/attention/attention_plan.h"
@@ -56,6 +58,49 @@ int64_t PackKeys(const AttentionArgs& a, const AttentionTask& t, int64_t first, 
   return live;
 }
 
+// The same in bfloat16: w.k [keys][pairs of qk_dim], w.v [pairs of keys][v_pad].
+int64_t PairKeys(const AttentionArgs& a, const AttentionTask& t, int64_t first, int64_t count, int64_t v_pad,
+                 const AttentionWorker& w) {
+  int64_t live = 0;
+#if SNS_HAVE_BF16
+  const float* even = nullptr;  // the values of a key that waits for the next one
+  const int64_t pairs = (a.qk_dim + 1) / 2;
+  for (int64_t j = first; j < first + count; ++j) {
+    if (a.key_mask && !a.key_mask[j]) continue;
+    PairKey(a.k + j * a.ldk + t.kv_head * a.qk_dim, a.qk_dim, w.k + live * pairs);
+    if (a.key_weight) w.weight[live] = a.key_weight[j];
+    const float* v = a.v + j * a.ldv + t.kv_head * a.v_dim;
+    if (live % 2 == 0) {
+      even = v;
+    } else {
+      PairValues(even, v, a.v_dim, v_pad, w.v + live / 2 * v_pad);
+      even = nullptr;
+    }
+    ++live;
+  }
+  if (even) PairValues(even, nullptr, a.v_dim, v_pad, w.v + live / 2 * v_pad);
+#else
+  (void)a;
+  (void)t;
+  (void)first;
+  (void)count;
+  (void)v_pad;
+  (void)w;
+#endif
+  return live;
+}
+
+// Packed queries of whole panels in bfloat16: pairs of neighbours of qk_dim.
+void PairQueries(const AttentionArgs& a, int64_t padded_rows, float* q) {
+  const int64_t pairs = (a.qk_dim + 1) / 2;
+  for (int64_t r = 0; r < padded_rows; r += kPanel) {
+    // Panels move together; none is overwritten before it is read.
+    float* from = q + r * a.qk_dim;
+    PairRows(from, a.qk_dim, 2);
+    if (r > 0) std::memmove(q + r * pairs, from, static_cast<size_t>(pairs * kPanel) * sizeof(float));
+  }
+}
+
 void WriteRow(const float* o, int64_t dim, float factor, float* y) {
   const Floats d;
   const Vec f = hn::Set(d, factor);
@@ -69,9 +114,9 @@ float* OutputRow(const AttentionArgs& a, const AttentionTask& t, int64_t r) {
   return a.y + (t.query + row / group) * a.ldy + (t.kv_head * group + row % group) * a.v_dim;
 }
 
-// `next` is the task that this worker will probably run next, or null.
-void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask* next,
-            const AttentionWorker& w, const AttentionParts& parts) {
+template <class Kind>
+HWY_INLINE void AttendAs(const AttentionArgs& a, const AttentionTask& t, const AttentionTask* next,
+                         const AttentionWorker& w, const AttentionParts& parts) {
   const Floats d;
   const int64_t v_pad = attention_v_pad(a);
   const int64_t vecs = (a.v_dim + kLanes - 1) / kLanes;
@@ -79,13 +124,15 @@ void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask*
   // Rows are read where they are. A copy pays only if many queries read rows a multiple of 4 KiB apart (they
   // would fight for the same cache sets), and is needed to leave out masked keys and for odd columns of V.
   const bool shared = t.rows > kPanel;
-  const bool pack_k = a.key_mask || (shared && a.ldk % 1024 == 0);
+  const bool pack_k = Kind::kPairs || a.key_mask || (shared && a.ldk % 1024 == 0);
   const bool pack_v = pack_k || (shared && a.ldv % 1024 == 0) || a.v_dim % kLanes != 0;
 
   Ahead ahead;
   ahead.Start(a, t);
   ahead.Fetch(ahead.Left());
   PackQueries(a, t, w.q);
+  const int64_t dim = Kind::kPairs ? (a.qk_dim + 1) / 2 : a.qk_dim;
+  if constexpr (Kind::kPairs) PairQueries(a, padded_rows, w.q);
   for (int64_t r = 0; r < padded_rows; r += kLanes) {
     hn::Store(hn::Set(d, -hwy::HighestValue<float>()), d, w.top + r);
     hn::Store(hn::Zero(d), d, w.sum + r);
@@ -108,26 +155,30 @@ void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask*
     const int64_t tiles = (keys + kTileKeys - 1) / kTileKeys * (padded_rows / kPanel);
     const int64_t fetch = (ahead.Left() + tiles - 1) / tiles;
     if (pack_v) {
-      keys = PackKeys(a, t, j, keys, pack_k, v_pad, w);
+      if constexpr (Kind::kPairs) {
+        keys = PairKeys(a, t, j, keys, v_pad, w);
+      } else {
+        keys = PackKeys(a, t, j, keys, pack_k, v_pad, w);
+      }
       if (keys == 0) continue;
       v = w.v;
       ldv = v_pad;
       if (weight) weight = w.weight;
       if (pack_k) {
         k = w.k;
-        ldk = a.qk_dim;
+        ldk = dim;
       }
     }
     for (int64_t r = 0; r < t.rows; r += kPanel) {
       const int64_t rows = HWY_MIN(kPanel, t.rows - r);
-      const float* q = w.q + r * a.qk_dim;
+      const float* q = w.q + r * dim;
       float* o = w.o + r * v_pad;
       if (rows > kLanes) {
-        PanelStep<2>(w, q, a.qk_dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r, o,
-                     v_pad, ahead, fetch, few);
+        PanelStep<Kind, 2>(w, q, dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r,
+                           o, v_pad, ahead, fetch, few);
       } else {
-        PanelStep<1>(w, q, a.qk_dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r, o,
-                     v_pad, ahead, fetch, few);
+        PanelStep<Kind, 1>(w, q, dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r,
+                           o, v_pad, ahead, fetch, few);
       }
     }
     first = false;
@@ -147,6 +198,16 @@ void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask*
       parts.sum[t.part + r] = w.sum[r];
     }
   }
+}
+
+// `next` is the task that this worker will probably run next, or null.
+void Attend(const AttentionArgs& a, const AttentionTask& t, const AttentionTask* next,
+            const AttentionWorker& w, const AttentionParts& parts) {
+#if SNS_HAVE_BF16
+  // Dot products for a few rows are bound by reading K and V: rounding those first would only cost.
+  if (t.rows > kFewRows && attention_in_bf16(a)) return AttendAs<Bf16Products>(a, t, next, w, parts);
+#endif
+  AttendAs<Fp32Products>(a, t, next, w, parts);
 }
 
 // Joins the parts of each row: Σ_i 2^(top_i − top)·o_i / Σ_i 2^(top_i − top)·sum_i. A part without a live key

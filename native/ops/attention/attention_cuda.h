@@ -16,10 +16,6 @@ struct AttentionCudaArgs {
   int32_t multiprocessors = 132;  ///< of the device: few queries over many keys are split to fill them
 };
 
-/// Bound on NMSE of kFast against attention_ref where the queries and keys are about as large as 1: the error
-/// of a probability grows with its score. kStrict: kAttentionNmse.
-constexpr double kAttentionFastNmse = 1e-4;
-
 /// Partial results of split keys; 0 where nothing is split.
 size_t attention_cuda_workspace(const AttentionCudaArgs& args);
 int attention_cuda(const AttentionCudaArgs& args, Precision precision, void* workspace, void* stream);

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "backend/cpu/bf16-inl.h"
 #include "ops/attention/attention_plan.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -89,8 +90,9 @@ struct Ahead {
   int64_t Left() const { return HWY_MAX(q.left, k.left); }
 };
 
-// s[i][·] = k[i, :]·q for kKeys keys and kVecs vectors of queries; top[·] = max(top, s).
-template <int kKeys, int kVecs>
+// s[i][·] = k[i, :]·q for kKeys keys and kVecs vectors of queries; top[·] = max(top, s). In bfloat16 a number
+// of k, q and `dim` is a pair.
+template <class Kind, int kKeys, int kVecs>
 HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT k, int64_t ldk, const float* HWY_RESTRICT q,
                             int64_t dim, float* HWY_RESTRICT s, float* HWY_RESTRICT top) {
   const Floats d;
@@ -108,7 +110,7 @@ HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT k, int64_t ldk, const floa
     for (int i = 0; i < kKeys; ++i) {
       const Vec a = hn::Set(d, k[i * ldk + t]);
 #pragma GCC unroll 4
-      for (int c = 0; c < kVecs; ++c) acc[i][c] = hn::MulAdd(a, b[c], acc[i][c]);
+      for (int c = 0; c < kVecs; ++c) acc[i][c] = Kind::MulAdd(a, b[c], acc[i][c]);
     }
   }
 #pragma GCC unroll 4
@@ -123,11 +125,11 @@ HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT k, int64_t ldk, const floa
   }
 }
 
-template <int kKeys, int kVecs>
+template <class Kind, int kKeys, int kVecs>
 HWY_INLINE void ScoreTail(int64_t keys, const float* k, int64_t ldk, const float* q, int64_t dim, float* s,
                           float* top) {
-  if (keys == kKeys) return ScoreTile<kKeys, kVecs>(k, ldk, q, dim, s, top);
-  if constexpr (kKeys > 1) ScoreTail<kKeys - 1, kVecs>(keys, k, ldk, q, dim, s, top);
+  if (keys == kKeys) return ScoreTile<Kind, kKeys, kVecs>(k, ldk, q, dim, s, top);
+  if constexpr (kKeys > 1) ScoreTail<Kind, kKeys - 1, kVecs>(keys, k, ldk, q, dim, s, top);
 }
 
 // The same for one to four queries, where a panel would be mostly padding: dot products along the dimensions.
@@ -178,8 +180,9 @@ HWY_INLINE void ScoreFew(int64_t rows, const float* k, int64_t ldk, int64_t keys
   }
 }
 
-// o[r][·] = o[r][·]·rescale[r] + Σ_j p[j][r]·v[j][·]; without the first term when `first`.
-template <int kRows, int kVecs>
+// o[r][·] = o[r][·]·rescale[r] + Σ_j p[j][r]·v[j][·]; without the first term when `first`. In bfloat16 a
+// number of p and v is the pair of two keys, and `keys` counts those.
+template <class Kind, int kRows, int kVecs>
 HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT p, const float* HWY_RESTRICT v, int64_t ldv,
                             int64_t keys, const float* HWY_RESTRICT rescale, bool first,
                             float* HWY_RESTRICT o, int64_t ldo) {
@@ -198,7 +201,7 @@ HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT p, const float* HWY_RESTRI
     for (int r = 0; r < kRows; ++r) {
       const Vec a = hn::Set(d, p[r]);
 #pragma GCC unroll 4
-      for (int c = 0; c < kVecs; ++c) acc[r][c] = hn::MulAdd(a, b[c], acc[r][c]);
+      for (int c = 0; c < kVecs; ++c) acc[r][c] = Kind::MulAdd(a, b[c], acc[r][c]);
     }
   }
 #pragma GCC unroll 8
@@ -214,15 +217,16 @@ HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT p, const float* HWY_RESTRI
   }
 }
 
-template <int kRows, int kVecs>
+template <class Kind, int kRows, int kVecs>
 HWY_INLINE void ValueRows(int64_t rows, const float* p, const float* v, int64_t ldv, int64_t keys,
                           const float* rescale, bool first, float* o, int64_t ldo) {
-  if (rows == kRows) return ValueTile<kRows, kVecs>(p, v, ldv, keys, rescale, first, o, ldo);
-  if constexpr (kRows > 1) ValueRows<kRows - 1, kVecs>(rows, p, v, ldv, keys, rescale, first, o, ldo);
+  if (rows == kRows) return ValueTile<Kind, kRows, kVecs>(p, v, ldv, keys, rescale, first, o, ldo);
+  if constexpr (kRows > 1) ValueRows<Kind, kRows - 1, kVecs>(rows, p, v, ldv, keys, rescale, first, o, ldo);
 }
 
 // The whole P·V of one panel. `vecs` vectors of columns are cut evenly, for a narrow last slice would starve
 // the multipliers; one slice of V and the panel's P stay in the first-level cache.
+template <class Kind>
 HWY_INLINE void Values(int64_t rows, int64_t vecs, const float* p, const float* v, int64_t ldv, int64_t keys,
                        const float* rescale, bool first, float* o, int64_t ldo) {
   const int64_t slices = (vecs + kTileVecs - 1) / kTileVecs;
@@ -235,19 +239,39 @@ HWY_INLINE void Values(int64_t rows, int64_t vecs, const float* p, const float* 
       const float* pr = p + r;
       float* at = oc + r * ldo;
       if (c1 - c0 == 3) {
-        ValueRows<kTileRows, 3>(n, pr, vc, ldv, keys, rescale + r, first, at, ldo);
+        ValueRows<Kind, kTileRows, 3>(n, pr, vc, ldv, keys, rescale + r, first, at, ldo);
       } else if (c1 - c0 == 2) {
-        ValueRows<kTileRows, 2>(n, pr, vc, ldv, keys, rescale + r, first, at, ldo);
+        ValueRows<Kind, kTileRows, 2>(n, pr, vc, ldv, keys, rescale + r, first, at, ldo);
       } else {
-        ValueRows<kTileRows, 1>(n, pr, vc, ldv, keys, rescale + r, first, at, ldo);
+        ValueRows<Kind, kTileRows, 1>(n, pr, vc, ldv, keys, rescale + r, first, at, ldo);
       }
     }
   }
 }
 
+// Rows 2i and 2i + 1 of a panel become row i of pairs; an odd last one stands beside zeros.
+HWY_INLINE void PairRows(float* rows, int64_t count, int vecs) {
+#if SNS_HAVE_BF16
+  const Floats d;
+  float* to = rows;
+  for (int64_t i = 0; i < count; i += 2, rows += 2 * kPanel, to += kPanel) {
+    for (int c = 0; c < vecs; ++c) {
+      const Vec first = hn::Load(d, rows + c * kLanes);
+      const Vec second = i + 1 < count ? hn::Load(d, rows + kPanel + c * kLanes) : hn::Zero(d);
+      hn::Store(Bf16Pairs(first, second), d, to + c * kLanes);
+    }
+  }
+#else
+  (void)rows;
+  (void)count;
+  (void)vecs;
+#endif
+}
+
 // Scores of `keys` keys for one panel, the online softmax step, and P·V. The keys' weights, or null, multiply
-// the probabilities: the running maximum stays that of the scores, whatever the weights.
-template <int kVecs>
+// the probabilities: the running maximum stays that of the scores, whatever the weights. `dim` as in
+// ScoreTile; `keys` counts keys.
+template <class Kind, int kVecs>
 HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim, int64_t rows, const float* k,
                           int64_t ldk, const float* v, int64_t ldv, int64_t vecs, int64_t keys, bool first,
                           const float* weight, float* top, float* sum, float* o, int64_t ldo, Ahead& ahead,
@@ -261,10 +285,10 @@ HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim,
   } else {
     for (; j + kTileKeys <= keys; j += kTileKeys) {
       ahead.Fetch(fetch);
-      ScoreTile<kTileKeys, kVecs>(k + j * ldk, ldk, q, dim, w.s + j * kPanel, peak);
+      ScoreTile<Kind, kTileKeys, kVecs>(k + j * ldk, ldk, q, dim, w.s + j * kPanel, peak);
     }
     if (j < keys) {
-      ScoreTail<kTileKeys - 1, kVecs>(keys - j, k + j * ldk, ldk, q, dim, w.s + j * kPanel, peak);
+      ScoreTail<Kind, kTileKeys - 1, kVecs>(keys - j, k + j * ldk, ldk, q, dim, w.s + j * kPanel, peak);
     }
   }
   Vec m[kVecs], total[kVecs];
@@ -291,7 +315,8 @@ HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim,
   for (int c = 0; c < kVecs; ++c) {
     hn::Store(hn::Add(hn::Load(d, sum + c * kLanes), total[c]), d, sum + c * kLanes);
   }
-  Values(rows, vecs, w.s, v, ldv, keys, w.rescale, first, o, ldo);
+  if constexpr (Kind::kPairs) PairRows(w.s, keys, kVecs);
+  Values<Kind>(rows, vecs, w.s, v, ldv, Kind::kPairs ? (keys + 1) / 2 : keys, w.rescale, first, o, ldo);
 }
 
 // Copies `count` floats; HWY_RESTRICT-free of library calls, rows are short.
@@ -301,6 +326,40 @@ HWY_INLINE void CopyRow(const float* from, int64_t count, float* to) {
   for (; i + kLanes <= count; i += kLanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
   for (; i < count; ++i) to[i] = from[i];
 }
+
+#if SNS_HAVE_BF16
+// The first `count` of a vector's numbers, zeros behind them.
+HWY_INLINE Vec LoadFirst(const float* from, int64_t count) {
+  const Floats d;
+  if (count >= kLanes) return hn::LoadU(d, from);
+  return count > 0 ? hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count)), d, from) : hn::Zero(d);
+}
+
+// A row of keys as pairs of neighbours.
+HWY_INLINE void PairKey(const float* from, int64_t count, float* to) {
+  const Floats d;
+  for (int64_t i = 0; i < count; i += 2 * kLanes) {
+    const Vec pairs =
+        Bf16Neighbours(LoadFirst(from + i, count - i), LoadFirst(from + i + kLanes, count - i - kLanes));
+    const auto left = static_cast<size_t>((count - i + 1) / 2);
+    if (left >= static_cast<size_t>(kLanes)) {
+      hn::StoreU(pairs, d, to + i / 2);
+    } else {
+      hn::BlendedStore(pairs, hn::FirstN(d, left), d, to + i / 2);
+    }
+  }
+}
+
+// Two rows of values (the second may be null, which is zeros) as one row of pairs, padded to whole vectors.
+HWY_INLINE void PairValues(const float* first, const float* second, int64_t count, int64_t pad, float* to) {
+  const Floats d;
+  for (int64_t c = 0; c < pad; c += kLanes) {
+    hn::Store(
+        Bf16Pairs(LoadFirst(first + c, count - c), second ? LoadFirst(second + c, count - c) : hn::Zero(d)),
+        d, to + c);
+  }
+}
+#endif
 
 // to[t·kPanel + i] = factor·from[i][t] for four rows.
 HWY_INLINE void TransposeFour(const float* const from[4], int64_t dim, float factor, float* to) {

@@ -1,4 +1,5 @@
-// The register tile of the fp32 GEMM.
+// The register tile of the GEMM, in fp32 or in pairs of bfloat16 (backend/cpu/bf16-inl.h), for which "float"
+// below is 32 bits and k counts pairs.
 
 #if defined(SNS_OPS_LINEAR_GEMM_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SNS_OPS_LINEAR_GEMM_TILE_INL_H_
@@ -11,6 +12,8 @@
 
 #include <cstddef>
 #include <utility>
+
+#include "backend/cpu/bf16-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sns {
@@ -73,23 +76,23 @@ HWY_INLINE void GemmLoadB(const float* HWY_RESTRICT b, GemmV (&out)[P][2]) {
   if (kGemmLanes == 16) __builtin_prefetch(b + kAhead + kGemmLanes);
 }
 
-template <size_t I, int M, int P, size_t... Q>
+template <class Kind, size_t I, int M, int P, size_t... Q>
 HWY_INLINE void GemmRow(std::index_sequence<Q...>, GemmAcc<M, P>& acc, GemmV a, const GemmV (&b)[P][2]) {
-  ((acc.v[I][Q][0] = hn::MulAdd(a, b[Q][0], acc.v[I][Q][0]),
-    acc.v[I][Q][1] = hn::MulAdd(a, b[Q][1], acc.v[I][Q][1])),
+  ((acc.v[I][Q][0] = Kind::MulAdd(a, b[Q][0], acc.v[I][Q][0]),
+    acc.v[I][Q][1] = Kind::MulAdd(a, b[Q][1], acc.v[I][Q][1])),
    ...);
 }
 
 /// One step of k. Rows are addressed from every third one (base, base + lda, base + 2·lda): a pointer for
 /// each would not fit the general registers.
-template <int M, int P, size_t... I, size_t... Q>
+template <class Kind, int M, int P, size_t... I, size_t... Q>
 HWY_INLINE void GemmStep(std::index_sequence<I...>, std::index_sequence<Q...> panels, GemmAcc<M, P>& acc,
                          const float* const (&base)[(M + 2) / 3], size_t lda, const float* HWY_RESTRICT b,
                          size_t b_stride, size_t k) {
   const GemmF d;
   GemmV bv[P][2];
   (GemmLoadB<Q, P>(b + Q * b_stride + k * kGemmPanel, bv), ...);
-  (GemmRow<I, M, P>(panels, acc, hn::Set(d, base[I / 3][(I % 3) * lda + k]), bv), ...);
+  (GemmRow<Kind, I, M, P>(panels, acc, hn::Set(d, base[I / 3][(I % 3) * lda + k]), bv), ...);
 }
 
 HWY_INLINE void GemmAdvance(const float*& pointer, size_t steps) {
@@ -98,7 +101,7 @@ HWY_INLINE void GemmAdvance(const float*& pointer, size_t steps) {
   asm volatile("" : "+r"(pointer));
 }
 
-template <int M, int P, size_t... I, size_t... G>
+template <class Kind, int M, int P, size_t... I, size_t... G>
 HWY_INLINE void GemmLoop(std::index_sequence<I...> rows, std::index_sequence<G...>, const float* a,
                          size_t lda, const float* HWY_RESTRICT b, size_t b_stride, size_t k,
                          const char* ahead, const float* from, float* c, size_t c_stride) {
@@ -107,10 +110,10 @@ HWY_INLINE void GemmLoop(std::index_sequence<I...> rows, std::index_sequence<G..
   (GemmInit<I, M, P>(panels, acc, from, c_stride), ...);
   const float* base[sizeof...(G)] = {a + 3 * G * lda...};
   for (; k >= 4; k -= 4) {
-    GemmStep<M, P>(rows, panels, acc, base, lda, b, b_stride, 0);
-    GemmStep<M, P>(rows, panels, acc, base, lda, b, b_stride, 1);
-    GemmStep<M, P>(rows, panels, acc, base, lda, b, b_stride, 2);
-    GemmStep<M, P>(rows, panels, acc, base, lda, b, b_stride, 3);
+    GemmStep<Kind, M, P>(rows, panels, acc, base, lda, b, b_stride, 0);
+    GemmStep<Kind, M, P>(rows, panels, acc, base, lda, b, b_stride, 1);
+    GemmStep<Kind, M, P>(rows, panels, acc, base, lda, b, b_stride, 2);
+    GemmStep<Kind, M, P>(rows, panels, acc, base, lda, b, b_stride, 3);
     __builtin_prefetch(ahead, 0, 2);
     __builtin_prefetch(ahead + 64, 0, 2);
     __builtin_prefetch(ahead + 128, 0, 2);
@@ -120,7 +123,7 @@ HWY_INLINE void GemmLoop(std::index_sequence<I...> rows, std::index_sequence<G..
     (GemmAdvance(base[G], 4), ...);
   }
   for (; k > 0; --k) {
-    GemmStep<M, P>(rows, panels, acc, base, lda, b, b_stride, 0);
+    GemmStep<Kind, M, P>(rows, panels, acc, base, lda, b, b_stride, 0);
     b += kGemmPanel;
     (GemmAdvance(base[G], 1), ...);
   }
@@ -131,16 +134,17 @@ HWY_INLINE void GemmLoop(std::index_sequence<I...> rows, std::index_sequence<G..
 /// chain of multiply-adds in the order of k, whatever M, P and the blocking of k are. a: row stride lda. b:
 /// panels of [k][kGemmPanel], b_stride apart. c: blocks of [M][kGemmPanel], c_stride apart.
 /// ahead: k·kGemmAhead bytes that a later tile will need, fetched on the way.
-template <int M, int P>
+template <class Kind, int M, int P>
 HWY_NOINLINE void GemmTile(const float* a, size_t lda, const float* b, size_t b_stride, size_t k,
                            const void* ahead, bool first, float* c, size_t c_stride) {
   using Rows = std::make_index_sequence<M>;
   using Bases = std::make_index_sequence<(M + 2) / 3>;
   if (first) {
-    GemmLoop<M, P>(Rows{}, Bases{}, a, lda, b, b_stride, k, static_cast<const char*>(ahead), nullptr, c,
-                   c_stride);
+    GemmLoop<Kind, M, P>(Rows{}, Bases{}, a, lda, b, b_stride, k, static_cast<const char*>(ahead), nullptr, c,
+                         c_stride);
   } else {
-    GemmLoop<M, P>(Rows{}, Bases{}, a, lda, b, b_stride, k, static_cast<const char*>(ahead), c, c, c_stride);
+    GemmLoop<Kind, M, P>(Rows{}, Bases{}, a, lda, b, b_stride, k, static_cast<const char*>(ahead), c, c,
+                         c_stride);
   }
 }
 

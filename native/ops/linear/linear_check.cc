@@ -79,7 +79,9 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   std::vector<double> reference(static_cast<size_t>(rows * out));
   linear_ref(weight.data(), with_bias ? bias.data() : nullptr, out, in, args, reference.data());
 
-  const LinearWeights w(weight.data(), with_bias ? bias.data() : nullptr, out, in);
+  const LinearWeights w(weight.data(), with_bias ? bias.data() : nullptr, out, in,
+                        rng.coin() ? Precision::kFast : Precision::kStrict);
+  const bool fast = w.precision() == Precision::kFast;
   // Sessions reserve for more rows than a request has.
   const int64_t bytes = static_cast<int64_t>(
       linear_scratch(w, rows + (rng.coin() ? rng.integer(0, 300) : 0), parallel.threads()));
@@ -96,19 +98,19 @@ Parity parity(uint64_t seed, Parallel& parallel) {
 
   Parity p;
   char shape[160];
-  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld, %s%s%s%s, strides %lld %lld",
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld, %s%s%s%s%s, strides %lld %lld",
                 static_cast<long long>(rows), static_cast<long long>(in), static_cast<long long>(out),
                 kActivations[static_cast<int>(args.activation)], with_bias ? ", bias" : "",
                 kind == 1   ? ", residual"
                 : kind == 2 ? ", repeating residual"
                 : kind == 3 ? ", residual in place"
                             : "",
-                from_source ? ", from a source" : "", static_cast<long long>(args.ldx),
-                static_cast<long long>(args.ldy));
+                from_source ? ", from a source" : "", fast ? ", bfloat16" : "",
+                static_cast<long long>(args.ldx), static_cast<long long>(args.ldy));
   p.shape = shape;
   p.measure = "NMSE";
   p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
-  p.limit = kLinearNmse;
+  p.limit = fast ? kLinearFastNmse : kLinearNmse;
   p.guards_ok = y.intact() && scratch.intact();
   // Between the rows nothing is written: the poison, a NaN, is still there.
   for (int64_t r = 0; r + 1 < rows; ++r) {
@@ -117,7 +119,8 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   return p;
 }
 
-Work work(int64_t rows, int64_t in, int64_t out, Activation activation) {
+Work work(int64_t rows, int64_t in, int64_t out, Activation activation,
+          Precision precision = Precision::kStrict) {
   struct State {
     LinearWeights w;
     AlignedArray<float> x, y;
@@ -130,17 +133,19 @@ Work work(int64_t rows, int64_t in, int64_t out, Activation activation) {
     std::vector<float> weight(static_cast<size_t>(out * in)), bias(static_cast<size_t>(out));
     rng.fill_normal(weight.begin(), weight.end(), 0.05);
     rng.fill_normal(bias.begin(), bias.end());
-    state->w = LinearWeights(weight.data(), bias.data(), out, in);
+    state->w = LinearWeights(weight.data(), bias.data(), out, in, precision);
   }
   state->x = AlignedArray<float>(rows * in);
   state->y = AlignedArray<float>(rows * out);
   rng.fill_normal(state->x.begin(), state->x.end());
   Work w;
   char shape[96];
-  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld%s%s", static_cast<long long>(rows),
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld%s%s%s", static_cast<long long>(rows),
                 static_cast<long long>(in), static_cast<long long>(out),
                 activation == Activation::kNone ? "" : ", ",
-                activation == Activation::kNone ? "" : kActivations[static_cast<int>(activation)]);
+                activation == Activation::kNone ? "" : kActivations[static_cast<int>(activation)],
+                precision == Precision::kFast ? ", bfloat16" : "");
+  w.bf16 = state->w.precision() == Precision::kFast;
   w.shape = shape;
   w.flops = 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
   w.bytes = 4.0 * static_cast<double>(rows * in + out * in + out + rows * out);
@@ -170,6 +175,9 @@ std::vector<Work> works() {
       work(256, 768, 3072, Activation::kGelu),  // Perceiver latents, widening 4
       work(1001, 128, 768, Activation::kNone),  // 10 s of log-mel frames, 128 bins
       work(4096, 768, 768, Activation::kNone),
+      work(196, 768, 768, Activation::kNone, Precision::kFast),
+      work(256, 768, 3072, Activation::kGelu, Precision::kFast),
+      work(4096, 768, 768, Activation::kNone, Precision::kFast),
   };
 }
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backend/cpu/bf16-inl.h"
 #include "backend/cpu/dispatch.h"
+#include "core/bfloat16.h"
 #include "ops/linear/activation-inl.h"
 #include "ops/linear/gemm_tile-inl.h"
 #include "ops/linear/linear.h"
@@ -20,9 +22,9 @@ int64_t PanelWidth() { return static_cast<int64_t>(kGemmPanel); }
 using TileFn = void (*)(const float* a, size_t lda, const float* b, size_t b_stride, size_t k,
                         const void* ahead, bool first, float* c, size_t c_stride);
 
-template <size_t... I>
+template <class Kind, size_t... I>
 HWY_INLINE TileFn TileOf(std::index_sequence<I...>, int64_t rows) {
-  static constexpr TileFn kTiles[] = {&GemmTile<static_cast<int>(I) + 1, 1>...};
+  static constexpr TileFn kTiles[] = {&GemmTile<Kind, static_cast<int>(I) + 1, 1>...};
   return kTiles[rows - 1];
 }
 
@@ -32,10 +34,43 @@ HWY_INLINE int64_t PanelsPerPass(int64_t rows, int64_t left) {
   return rows <= (kGemmRows >= 12 ? 3 : 2) && left >= 2 ? 2 : 1;
 }
 
+template <class Kind>
 HWY_INLINE TileFn TileOf(int64_t rows, int64_t panels) {
-  if (panels == 4) return &GemmTile<1, 4>;
-  if (panels == 2) return rows == 1 ? &GemmTile<1, 2> : rows == 2 ? &GemmTile<2, 2> : &GemmTile<3, 2>;
-  return TileOf(std::make_index_sequence<kGemmRows>{}, rows);
+  if (panels == 4) return &GemmTile<Kind, 1, 4>;
+  if (panels == 2) {
+    return rows == 1 ? &GemmTile<Kind, 1, 2> : rows == 2 ? &GemmTile<Kind, 2, 2> : &GemmTile<Kind, 3, 2>;
+  }
+  return TileOf<Kind>(std::make_index_sequence<kGemmRows>{}, rows);
+}
+
+HWY_INLINE TileFn TileOf(Precision precision, int64_t rows, int64_t panels) {
+#if SNS_HAVE_BF16
+  if (precision == Precision::kFast) return TileOf<Bf16Products>(rows, panels);
+#endif
+  (void)precision;
+  return TileOf<Fp32Products>(rows, panels);
+}
+
+/// A row of `count` floats as pairs of bfloat16, an odd last one beside a zero.
+void PairRow(const float* x, int64_t count, float* pairs) {
+#if SNS_HAVE_BF16
+  const GemmF d;
+  constexpr auto kLanes = static_cast<int64_t>(kGemmLanes);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    hn::StoreU(Bf16Neighbours(hn::LoadU(d, x + i), hn::LoadU(d, x + i + kLanes)), d, pairs + i / 2);
+  }
+  if (i == count) return;
+  const auto left = static_cast<size_t>(count - i);
+  const GemmV low = hn::MaskedLoad(hn::FirstN(d, left), d, x + i);
+  const GemmV high =
+      left > kGemmLanes ? hn::MaskedLoad(hn::FirstN(d, left - kGemmLanes), d, x + i + kLanes) : hn::Zero(d);
+  hn::BlendedStore(Bf16Neighbours(low, high), hn::FirstN(d, (left + 1) / 2), d, pairs + i / 2);
+#else
+  (void)x;
+  (void)count;
+  (void)pairs;
+#endif
 }
 
 /// y = activation(c + bias) + residual for one panel of `rows` rows from `row`; `cols` ≤ kGemmPanel.
@@ -116,7 +151,7 @@ void GemmBlock(const LinearWeights& w, const LinearArgs& args, const float* a, i
                int64_t rows, int64_t panel, int64_t panel_end, float* c) {
   // A panel's block of k stays in L1 or close to it while the rows pass by.
   constexpr int64_t kBlock = 512;
-  const int64_t k = w.in();
+  const int64_t k = w.steps();
   const int64_t blocks = std::max<int64_t>(1, ceil_div(k, kBlock));
   const int64_t k_block = ceil_div(k, blocks);
   const int64_t tiles = ceil_div(rows, kGemmRows);
@@ -143,8 +178,8 @@ void GemmBlock(const LinearWeights& w, const LinearArgs& args, const float* a, i
           ahead = next_b + t * per_tile;
         }
         if (last) PrefetchEpilogue(args, row + i, m, panel * width);
-        TileOf(m, pass)(a + i * lda + k0, lda, b + k0 * width, k * width, count, ahead, k0 == 0,
-                        c + i * width, rows * width);
+        TileOf(w.precision(), m, pass)(a + i * lda + k0, lda, b + k0 * width, k * width, count, ahead,
+                                       k0 == 0, c + i * width, rows * width);
         i += m;
       }
       k0 += count;
@@ -173,8 +208,8 @@ struct Plan {
 };
 
 /// Rows of a task such that its part of x stays in L2 beside the panel that passes by.
-int64_t max_row_block(int64_t in) {
-  return std::clamp<int64_t>((int64_t{1} << 17) / std::max<int64_t>(in, 1), 42, 168);
+int64_t max_row_block(int64_t steps) {
+  return std::clamp<int64_t>((int64_t{1} << 17) / std::max<int64_t>(steps, 1), 42, 168);
 }
 /// With fewer rows a thread than this, reading all weights in each thread costs more than cutting the
 /// outputs.
@@ -185,7 +220,7 @@ constexpr int64_t kMaxPass = 4;
 Plan make_plan(const LinearWeights& w, int64_t rows, int64_t threads) {
   const int64_t panels = ceil_div(w.out(), w.panel_width());
   Plan p;
-  p.row_blocks = std::max<int64_t>(1, ceil_div(rows, max_row_block(w.in())));
+  p.row_blocks = std::max<int64_t>(1, ceil_div(rows, max_row_block(w.steps())));
   p.groups = 1;
   p.share_rows = threads > 1 && rows < threads * kMinRowsPerThread;
   if (p.share_rows) {
@@ -207,36 +242,45 @@ bool rows_collide(int64_t stride) {
 }
 
 /// Row stride of rows of x that live in scratch.
-int64_t scratch_stride(int64_t in) { return rows_collide(in) ? round_up(in, 16) + 16 : in; }
+int64_t scratch_stride(int64_t steps) { return rows_collide(steps) ? round_up(steps, 16) + 16 : steps; }
 
 struct Scratch {
-  float* x;          ///< rows made by a source or copied: a block for each worker, or all of them
+  float* x;          ///< rows made by a source, copied or paired: a block for each worker, or all of them
+  float* row;        ///< to be paired: one of each worker, from a source
   float* c;          ///< accumulators of each worker
   int64_t c_stride;  ///< floats a worker
   Scratch(Carver& carver, const LinearWeights& w, int64_t rows, int64_t threads) {
     // Never less than any smaller number of rows needs: sessions reserve for their limit.
-    const int64_t block = std::min(rows, max_row_block(w.in()));
-    const int64_t all =
-        std::min(checked_add(rows, threads, "rows"), checked_mul(threads, max_row_block(w.in()), "threads"));
-    x = carver.take<float>(checked_mul(round_up(all, 2), scratch_stride(w.in()), "scratch"));
+    const int64_t block = std::min(rows, max_row_block(w.steps()));
+    const int64_t all = std::min(checked_add(rows, threads, "rows"),
+                                 checked_mul(threads, max_row_block(w.steps()), "threads"));
+    x = carver.take<float>(checked_mul(round_up(all, 2), scratch_stride(w.steps()), "scratch"));
+    row = carver.take<float>(w.precision() == Precision::kFast ? checked_mul(threads, w.in(), "scratch") : 0);
     c_stride = round_up(block * kMaxPass * w.panel_width(), 16);
     c = carver.take<float>(checked_mul(threads, c_stride, "scratch"));
   }
 };
 
+/// `one` has room for a row of floats.
 void fill_rows(const LinearWeights& w, const RowSource* source, const LinearArgs& args, int64_t row,
-               int64_t count, float* out, int64_t stride) {
+               int64_t count, float* out, int64_t stride, float* one) {
   if (w.in() == 0) return;  // an empty product; x may be null
-  if (source && stride == w.in()) {
+  const bool paired = w.precision() == Precision::kFast;
+  if (source && !paired && stride == w.in()) {
     source->fill(source->context, row, count, out);
     return;
   }
-  for (int64_t r = 0; r < count; ++r) {
+  const auto pair_row = SNS_DISPATCH(PairRow);
+  for (int64_t r = 0; r < count; ++r, out += stride) {
+    const float* x = args.x + (row + r) * args.ldx;
     if (source) {
-      source->fill(source->context, row + r, 1, out + r * stride);
-    } else {
-      std::memcpy(out + r * stride, args.x + (row + r) * args.ldx,
-                  static_cast<size_t>(w.in()) * sizeof(float));
+      x = paired ? one : out;
+      source->fill(source->context, row + r, 1, paired ? one : out);
+    }
+    if (paired) {
+      pair_row(x, w.in(), out);
+    } else if (!source) {
+      std::memcpy(out, x, static_cast<size_t>(w.in()) * sizeof(float));
     }
   }
 }
@@ -251,14 +295,14 @@ void multiply(const LinearWeights& w, const RowSource* source, const LinearArgs&
   const Plan plan = make_plan(w, args.rows, threads);
   const int64_t panels = ceil_div(w.out(), w.panel_width());
   // Up to 8 rows find room in any set.
-  const bool made = source || (args.rows > 8 && rows_collide(args.ldx));
+  const bool made = source || w.precision() == Precision::kFast || (args.rows > 8 && rows_collide(args.ldx));
   const bool shared = made && plan.share_rows;
-  const int64_t stride = made ? scratch_stride(w.in()) : args.ldx;
+  const int64_t stride = made ? scratch_stride(w.steps()) : args.ldx;
   if (shared) {
     const int64_t chunk = ceil_div(args.rows, 4 * threads);
-    parallel_for(parallel, ceil_div(args.rows, chunk), [&](int64_t i, int) {
+    parallel_for(parallel, ceil_div(args.rows, chunk), [&](int64_t i, int worker) {
       fill_rows(w, source, args, i * chunk, std::min(chunk, args.rows - i * chunk),
-                scratch.x + i * chunk * stride, stride);
+                scratch.x + i * chunk * stride, stride, scratch.row + worker * w.in());
     });
   }
   // Tasks of one group lie together: threads that run side by side read the same panels.
@@ -273,7 +317,7 @@ void multiply(const LinearWeights& w, const RowSource* source, const LinearArgs&
       x = scratch.x + row * stride;
     } else {
       float* block = scratch.x + worker * plan.row_block * stride;
-      fill_rows(w, source, args, row, rows, block, stride);
+      fill_rows(w, source, args, row, rows, block, stride, scratch.row + worker * w.in());
       x = block;
     }
     gemm_block(w, args, x, stride, row, rows, panel, std::min(panel + plan.group, panels),
@@ -283,23 +327,38 @@ void multiply(const LinearWeights& w, const RowSource* source, const LinearArgs&
 
 }  // namespace
 
-LinearWeights::LinearWeights(const float* weight, const float* bias, int64_t out, int64_t in)
-    : out_(out), in_(in), panel_width_(SNS_DISPATCH(PanelWidth)()) {
+LinearWeights::LinearWeights(const float* weight, const float* bias, int64_t out, int64_t in,
+                             Precision precision)
+    : out_(out),
+      in_(in),
+      panel_width_(SNS_DISPATCH(PanelWidth)()),
+      precision_(has_avx512_bf16() ? precision : Precision::kStrict) {
   const int64_t width = panel_width_;
   const int64_t padded = round_up(checked_add(out, 0, "out"), width);
-  owned_panels_ = AlignedArray<float>(checked_mul(padded, in, "weight"));
+  owned_panels_ = AlignedArray<float>(checked_mul(padded, steps(), "weight"));
   owned_bias_ = AlignedArray<float>(padded);
   panels_ = owned_panels_.data();
   bias_ = owned_bias_.data();
   for (int64_t o = 0; o < padded; ++o) owned_bias_[o] = bias && o < out ? bias[o] : 0.0f;
+  const bool paired = precision_ == Precision::kFast;
+  const auto step = [&](const float* row, int64_t i) {
+    if (!paired) return row[i];
+    const uint32_t low = to_bf16(row[2 * i]), high = 2 * i + 1 < in ? to_bf16(row[2 * i + 1]) : 0;
+    const uint32_t pair = high << 16 | low;
+    float bits;
+    std::memcpy(&bits, &pair, sizeof(bits));
+    return bits;
+  };
   // A cache line of each row at a time: both sides are then read and written whole.
   constexpr int64_t kStep = 16;
   for (int64_t first = 0; first < padded; first += width) {
-    float* panel = owned_panels_.data() + first * in;
-    for (int64_t i0 = 0; i0 < in; i0 += kStep) {
+    float* panel = owned_panels_.data() + first * steps();
+    for (int64_t i0 = 0; i0 < steps(); i0 += kStep) {
       for (int64_t o = 0; o < width; ++o) {
         const float* row = first + o < out ? weight + (first + o) * in : nullptr;
-        for (int64_t i = i0; i < std::min(in, i0 + kStep); ++i) panel[i * width + o] = row ? row[i] : 0.0f;
+        for (int64_t i = i0; i < std::min(steps(), i0 + kStep); ++i) {
+          panel[i * width + o] = row ? step(row, i) : 0.0f;
+        }
       }
     }
   }

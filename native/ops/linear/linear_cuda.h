@@ -21,9 +21,6 @@ struct LinearCudaWeights {
   int64_t out = 0, in = 0, in_padded = 0;
 };
 
-/// Bounds on NMSE against linear_ref; kStrict: kLinearNmse.
-constexpr double kLinearFastNmse = 2e-5;
-
 size_t linear_cuda_bytes(int64_t out, int64_t in);
 /// `weight` [out, in] and `bias` ([out] or null) are host memory.
 LinearCudaWeights pack_linear_cuda(const float* weight, const float* bias, int64_t out, int64_t in,

@@ -46,7 +46,7 @@ class PatchEmbedWeights {
   /// `weight` is [out, patch_size] in geometry.order, `bias` [out] or null, scale/shift [channels]. All
   /// copied.
   PatchEmbedWeights(const PatchGeometry& geometry, const float* weight, const float* bias, int64_t out,
-                    const float* scale, const float* shift);
+                    const float* scale, const float* shift, Precision precision = Precision::kStrict);
   const PatchGeometry& geometry() const { return geometry_; }
   const LinearWeights& linear() const { return linear_; }
   const float* scale() const { return scale_; }

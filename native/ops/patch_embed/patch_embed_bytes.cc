@@ -12,8 +12,8 @@ namespace sns {
 namespace {
 
 constexpr int64_t kPanel = 16;  // outputs of one vector of 32-bit sums
-constexpr int kDigits = 3;
-constexpr double kLargest = 127.0 * (65536 + 256 + 1);
+/// The largest number that signed bytes at 1, 256, … can hold on both sides of 0.
+double largest_of(int digits) { return digits == 2 ? 127.0 * (256 + 1) : 127.0 * (65536 + 256 + 1); }
 /// |Σ d·v| ≤ 128·255·n stays below 2³¹.
 constexpr int64_t kMaxPatch = (int64_t{1} << 31) / (128 * 255) - 1;
 /// Patches that are copied before they are multiplied: they stay in L2 beside a panel in L1.
@@ -40,16 +40,17 @@ void copy_patch(const PatchGeometry& g, const ImageView& image, const uint8_t* f
 }  // namespace
 
 PatchEmbedBytes::PatchEmbedBytes(const PatchGeometry& g, const float* weight, const float* bias, int64_t out,
-                                 const float* scale, const float* shift) {
+                                 const float* scale, const float* shift, Precision precision) {
   const int64_t row = round_up(g.patch_w * g.channels, 4);
   const int64_t rows = checked_mul(g.frames, g.patch_h, "patch");
   if (!has_avx512_vnni() || checked_mul(rows, row, "patch") > kMaxPatch) return;
   out_ = out;
+  digit_count_ = precision == Precision::kFast ? 2 : 3;
   row_bytes_ = row;
   patch_bytes_ = rows * row;
-  const int64_t panels = ceil_div(out, kPanel), panel_bytes = patch_bytes_ * kDigits * kPanel;
+  const int64_t panels = ceil_div(out, kPanel), panel_bytes = patch_bytes_ * digit_count_ * kPanel;
   digits_ = AlignedArray<int8_t>(checked_mul(panels, panel_bytes, "weight"));
-  start_ = AlignedArray<int32_t>(panels * kDigits * kPanel);
+  start_ = AlignedArray<int32_t>(panels * digit_count_ * kPanel);
   step_ = AlignedArray<float>(panels * kPanel);
   bias_ = AlignedArray<float>(panels * kPanel);
   std::fill(digits_.begin(), digits_.end(), int8_t{0});
@@ -74,20 +75,21 @@ PatchEmbedBytes::PatchEmbedBytes(const PatchGeometry& g, const float* weight, co
     }
     // A power of two: scaling the sums by it is exact, and so is every weight with few enough bits.
     const float step =
-        largest > 0 ? static_cast<float>(std::exp2(std::ceil(std::log2(largest / kLargest)))) : 0.0f;
+        largest > 0 ? static_cast<float>(std::exp2(std::ceil(std::log2(largest / largest_of(digit_count_)))))
+                    : 0.0f;
     step_[o] = step;
     bias_[o] = static_cast<float>(offset);
     int8_t* panel = digits_.data() + o / kPanel * panel_bytes;
-    int32_t* start = start_.data() + o / kPanel * kDigits * kPanel + o % kPanel;
+    int32_t* start = start_.data() + o / kPanel * digit_count_ * kPanel + o % kPanel;
     for (int64_t y = 0; y < rows; ++y) {
       for (int64_t i = 0; i < g.patch_w * g.channels; ++i) {
         const int64_t c = i % g.channels;
         int64_t q = step > 0 ? std::llrint(at(c, y, i / g.channels) * double{scale[c]} / double{step}) : 0;
         const int64_t k = y * row_bytes_ + i;
-        for (int d = 0; d < kDigits; ++d) {
+        for (int d = 0; d < digit_count_; ++d) {
           const int64_t digit = ((q + 128) & 255) - 128;
           q = (q - digit) / 256;
-          panel[((k / 4 * kDigits + d) * kPanel + o % kPanel) * 4 + k % 4] = static_cast<int8_t>(digit);
+          panel[((k / 4 * digit_count_ + d) * kPanel + o % kPanel) * 4 + k % 4] = static_cast<int8_t>(digit);
           start[d * kPanel] -= static_cast<int32_t>(128 * digit);
         }
       }
@@ -125,8 +127,9 @@ void PatchEmbedBytes::run(const PatchGeometry& g, const PatchEmbedArgs& args, vo
       const int64_t end = std::min(panels, (task + 1) * group);
       for (int64_t p = task * group; p < end; ++p) {
         VnniPanel panel;
-        panel.digits = digits_.data() + p * patch_bytes_ * kDigits * kPanel;
-        panel.start = start_.data() + p * kDigits * kPanel;
+        panel.digit_count = digit_count_;
+        panel.digits = digits_.data() + p * patch_bytes_ * digit_count_ * kPanel;
+        panel.start = start_.data() + p * digit_count_ * kPanel;
         panel.step = step_.data() + p * kPanel;
         panel.bias = bias_.data() + p * kPanel;
         panel.outputs = std::min(kPanel, out_ - p * kPanel);

@@ -1,8 +1,10 @@
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <vector>
 
+#include "backend/cpu/isa.h"
 #include "check/check.h"
 #include "check/guarded.h"
 #include "ops/patch_embed/patch_embed.h"
@@ -107,7 +109,10 @@ Parity parity(uint64_t seed, Parallel& parallel) {
 
   std::vector<double> reference(static_cast<size_t>(rows * out));
   patch_embed_ref(g, weight.data(), b, out, scale, shift, args, reference.data());
-  const PatchEmbedWeights w(g, weight.data(), b, out, scale, shift);
+  const Precision precision = rng.coin() ? Precision::kFast : Precision::kStrict;
+  const PatchEmbedWeights w(g, weight.data(), b, out, scale, shift, precision);
+  const bool bytes_path = args.image.u8 && !args.normalised && w.bytes().usable();
+  const bool fast = bytes_path ? precision == Precision::kFast : w.linear().precision() == Precision::kFast;
   Guarded<unsigned char> scratch(
       static_cast<int64_t>(patch_embed_scratch(w, height, width, parallel.threads())));
   patch_embed_cpu(w, args, scratch.data(), parallel);
@@ -124,10 +129,11 @@ Parity parity(uint64_t seed, Parallel& parallel) {
       args.normalised ? ", normalised" : "", n(g.patch_h), n(g.patch_w), n(g.stride_h), n(g.stride_w),
       g.order == PatchOrder::kChannelFirst ? "(c t p1 p2)" : "(t p1 p2 c)", n(out), b ? ", bias" : "",
       args.position ? ", position" : "");
+  if (fast) std::strncat(shape, ", fast", sizeof(shape) - std::strlen(shape) - 1);
   p.shape = shape;
   p.measure = "NMSE";
   p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
-  p.limit = kPatchEmbedNmse;
+  p.limit = fast ? kLinearFastNmse : kPatchEmbedNmse;
   p.guards_ok = y.intact() && scratch.intact();
   // Between the rows nothing is written: the poison, a NaN, is still there.
   for (int64_t r = 0; r + 1 < rows; ++r) {
@@ -146,7 +152,8 @@ struct State {
   int threads = 0;
 };
 
-Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out) {
+Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out,
+          Precision precision = Precision::kStrict) {
   auto state = std::make_shared<State>();
   Random rng(1);
   const int64_t rows = g.grid_h(image.height) * g.grid_w(image.width);
@@ -156,7 +163,7 @@ Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out
   rng.fill_normal(bias.begin(), bias.end());
   const std::vector<float> scale(static_cast<size_t>(g.channels), image.u8 ? 1 / 127.5f : 0.5f);
   const std::vector<float> shift(static_cast<size_t>(g.channels), image.u8 ? -1.0f : 0.25f);
-  state->w = PatchEmbedWeights(g, weight.data(), bias.data(), out, scale.data(), shift.data());
+  state->w = PatchEmbedWeights(g, weight.data(), bias.data(), out, scale.data(), shift.data(), precision);
   if (image.u8) {
     state->bytes.resize(static_cast<size_t>(elements));
     for (auto& v : state->bytes) v = static_cast<uint8_t>(rng.next());
@@ -174,6 +181,7 @@ Work work(const char* name, const PatchGeometry& g, ImageView image, int64_t out
   state->args.y = state->y.data();
   state->args.ldy = out;
   Work w;
+  w.bf16 = precision == Precision::kFast && has_avx512_bf16();
   w.shape = name;
   w.flops = 2.0 * static_cast<double>(rows) * static_cast<double>(g.patch_size()) * static_cast<double>(out);
   w.bytes = static_cast<double>(elements) * (image.u8 ? 1.0 : 4.0) +
@@ -209,6 +217,9 @@ std::vector<Work> works() {
       work("ViT-L/14, 224×224 bytes HWC, 256 tokens, 1024", vit14, rgb224, 1024),
       work("Qwen2-VL 2×14×14, two frames of 224×224 bytes HWC, 256 tokens, 1280", qwen, frames224, 1280),
       work("AST, 128×1024 floats, 16×16 every 10, 1212 tokens, 768", ast, spectrogram, 768),
+      work("ViT-B/16, 224×224 bytes HWC, 196 tokens, 768, fast", vit16, rgb224, 768, Precision::kFast),
+      work("AST, 128×1024 floats, 16×16 every 10, 1212 tokens, 768, fast", ast, spectrogram, 768,
+           Precision::kFast),
   };
 }
 

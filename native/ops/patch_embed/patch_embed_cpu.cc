@@ -254,10 +254,10 @@ const PatchGeometry& checked(const PatchGeometry& g) {
 }  // namespace
 
 PatchEmbedWeights::PatchEmbedWeights(const PatchGeometry& geometry, const float* weight, const float* bias,
-                                     int64_t out, const float* scale, const float* shift)
+                                     int64_t out, const float* scale, const float* shift, Precision precision)
     : geometry_(checked(geometry)),
-      linear_(weight, bias, out, geometry.patch_size()),
-      bytes_(geometry, weight, bias, out, scale, shift) {
+      linear_(weight, bias, out, geometry.patch_size(), precision),
+      bytes_(geometry, weight, bias, out, scale, shift, precision) {
   std::copy(scale, scale + geometry.channels, scale_);
   std::copy(shift, shift + geometry.channels, shift_);
 }

@@ -22,47 +22,60 @@ SNS_VNNI_INLINE void dot(__m512i& sum, __m512i patch, __m512i digit) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(patch), "v"(digit));
 }
 
-/// One patch's sums: three digits × 16 outputs.
+/// One patch's sums: digits × 16 outputs.
+template <int kDigits>
 struct Row {
-  SNS_VNNI_INLINE explicit Row(const int32_t* start)
-      : d0(_mm512_load_si512(start)), d1(_mm512_load_si512(start + 16)), d2(_mm512_load_si512(start + 32)) {}
-  SNS_VNNI_INLINE void step(const uint8_t* patch, __m512i w0, __m512i w1, __m512i w2) {
+  SNS_VNNI_INLINE explicit Row(const int32_t* start) {
+#pragma GCC unroll 3
+    for (int i = 0; i < kDigits; ++i) d[i] = _mm512_load_si512(start + 16 * i);
+  }
+  SNS_VNNI_INLINE void step(const uint8_t* patch, const __m512i (&w)[kDigits]) {
     int32_t four;
     __builtin_memcpy(&four, patch, 4);
     const __m512i x = _mm512_set1_epi32(four);
-    dot(d0, x, w0);
-    dot(d1, x, w1);
-    dot(d2, x, w2);
+#pragma GCC unroll 3
+    for (int i = 0; i < kDigits; ++i) dot(d[i], x, w[i]);
   }
   SNS_VNNI_INLINE void finish(const VnniPanel& panel, int64_t row, __mmask16 lanes) const {
-    const __m512 step = _mm512_load_ps(panel.step);
-    __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d0), step, _mm512_load_ps(panel.bias));
-    y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d1), _mm512_mul_ps(step, _mm512_set1_ps(256.0f)), y);
-    y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d2), _mm512_mul_ps(step, _mm512_set1_ps(65536.0f)), y);
+    __m512 step = _mm512_load_ps(panel.step), y = _mm512_load_ps(panel.bias);
+#pragma GCC unroll 3
+    for (int i = 0; i < kDigits; ++i) {
+      y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d[i]), step, y);
+      step = _mm512_mul_ps(step, _mm512_set1_ps(256.0f));
+    }
     if (panel.position) {
       y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, panel.position + row * panel.ld_position));
     }
     _mm512_mask_storeu_ps(panel.y + row * panel.ldy, lanes, y);
   }
-  __m512i d0, d1, d2;
+  __m512i d[kDigits];
 };
 
-/// Eight patches fill the register file: 24 sums, three weights, one patch element.
+template <int kDigits>
+SNS_VNNI_INLINE void load(const int8_t* from, __m512i (&w)[kDigits]) {
+#pragma GCC unroll 3
+  for (int i = 0; i < kDigits; ++i) w[i] = _mm512_load_si512(from + 64 * i);
+}
+
+/// With three digits, eight patches fill the register file: 24 sums, three weights, one patch element.
+template <int kDigits>
 SNS_VNNI_INLINE void eight_rows(const VnniPanel& panel, const uint8_t* p, int64_t row, int64_t bytes,
                                 __mmask16 lanes) {
-  Row r0(panel.start), r1(panel.start), r2(panel.start), r3(panel.start);
-  Row r4(panel.start), r5(panel.start), r6(panel.start), r7(panel.start);
-  const int8_t* w = panel.digits;
-  for (int64_t k = 0; k < bytes; k += 4, w += 192) {
-    const __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + 64), w2 = _mm512_load_si512(w + 128);
-    r0.step(p + k, w0, w1, w2);
-    r1.step(p + bytes + k, w0, w1, w2);
-    r2.step(p + 2 * bytes + k, w0, w1, w2);
-    r3.step(p + 3 * bytes + k, w0, w1, w2);
-    r4.step(p + 4 * bytes + k, w0, w1, w2);
-    r5.step(p + 5 * bytes + k, w0, w1, w2);
-    r6.step(p + 6 * bytes + k, w0, w1, w2);
-    r7.step(p + 7 * bytes + k, w0, w1, w2);
+  using R = Row<kDigits>;
+  R r0(panel.start), r1(panel.start), r2(panel.start), r3(panel.start);
+  R r4(panel.start), r5(panel.start), r6(panel.start), r7(panel.start);
+  const int8_t* digits = panel.digits;
+  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) {
+    __m512i w[kDigits];
+    load(digits, w);
+    r0.step(p + k, w);
+    r1.step(p + bytes + k, w);
+    r2.step(p + 2 * bytes + k, w);
+    r3.step(p + 3 * bytes + k, w);
+    r4.step(p + 4 * bytes + k, w);
+    r5.step(p + 5 * bytes + k, w);
+    r6.step(p + 6 * bytes + k, w);
+    r7.step(p + 7 * bytes + k, w);
   }
   r0.finish(panel, row, lanes);
   r1.finish(panel, row + 1, lanes);
@@ -74,16 +87,19 @@ SNS_VNNI_INLINE void eight_rows(const VnniPanel& panel, const uint8_t* p, int64_
   r7.finish(panel, row + 7, lanes);
 }
 
+template <int kDigits>
 SNS_VNNI_INLINE void four_rows(const VnniPanel& panel, const uint8_t* p, int64_t row, int64_t bytes,
                                __mmask16 lanes) {
-  Row r0(panel.start), r1(panel.start), r2(panel.start), r3(panel.start);
-  const int8_t* w = panel.digits;
-  for (int64_t k = 0; k < bytes; k += 4, w += 192) {
-    const __m512i w0 = _mm512_load_si512(w), w1 = _mm512_load_si512(w + 64), w2 = _mm512_load_si512(w + 128);
-    r0.step(p + k, w0, w1, w2);
-    r1.step(p + bytes + k, w0, w1, w2);
-    r2.step(p + 2 * bytes + k, w0, w1, w2);
-    r3.step(p + 3 * bytes + k, w0, w1, w2);
+  using R = Row<kDigits>;
+  R r0(panel.start), r1(panel.start), r2(panel.start), r3(panel.start);
+  const int8_t* digits = panel.digits;
+  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) {
+    __m512i w[kDigits];
+    load(digits, w);
+    r0.step(p + k, w);
+    r1.step(p + bytes + k, w);
+    r2.step(p + 2 * bytes + k, w);
+    r3.step(p + 3 * bytes + k, w);
   }
   r0.finish(panel, row, lanes);
   r1.finish(panel, row + 1, lanes);
@@ -91,27 +107,35 @@ SNS_VNNI_INLINE void four_rows(const VnniPanel& panel, const uint8_t* p, int64_t
   r3.finish(panel, row + 3, lanes);
 }
 
+template <int kDigits>
 SNS_VNNI_INLINE void one_row(const VnniPanel& panel, const uint8_t* p, int64_t row, int64_t bytes,
                              __mmask16 lanes) {
-  Row r(panel.start);
-  const int8_t* w = panel.digits;
-  for (int64_t k = 0; k < bytes; k += 4, w += 192) {
-    r.step(p + k, _mm512_load_si512(w), _mm512_load_si512(w + 64), _mm512_load_si512(w + 128));
+  Row<kDigits> r(panel.start);
+  const int8_t* digits = panel.digits;
+  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) {
+    __m512i w[kDigits];
+    load(digits, w);
+    r.step(p + k, w);
   }
   r.finish(panel, row, lanes);
 }
 
-}  // namespace
-
-SNS_VNNI void vnni_multiply(const VnniPanel& panel, const uint8_t* patches, int64_t rows, int64_t bytes) {
+template <int kDigits>
+SNS_VNNI void multiply(const VnniPanel& panel, const uint8_t* patches, int64_t rows, int64_t bytes) {
   const auto lanes = static_cast<__mmask16>((1u << panel.outputs) - 1);
   int64_t r = 0;
-  for (; r + 8 <= rows; r += 8) eight_rows(panel, patches + r * bytes, r, bytes, lanes);
+  for (; r + 8 <= rows; r += 8) eight_rows<kDigits>(panel, patches + r * bytes, r, bytes, lanes);
   if (r + 4 <= rows) {
-    four_rows(panel, patches + r * bytes, r, bytes, lanes);
+    four_rows<kDigits>(panel, patches + r * bytes, r, bytes, lanes);
     r += 4;
   }
-  for (; r < rows; ++r) one_row(panel, patches + r * bytes, r, bytes, lanes);
+  for (; r < rows; ++r) one_row<kDigits>(panel, patches + r * bytes, r, bytes, lanes);
+}
+
+}  // namespace
+
+void vnni_multiply(const VnniPanel& panel, const uint8_t* patches, int64_t rows, int64_t bytes) {
+  (panel.digit_count == 2 ? &multiply<2> : &multiply<3>)(panel, patches, rows, bytes);
 }
 
 }  // namespace sns

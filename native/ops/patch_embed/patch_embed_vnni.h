@@ -6,8 +6,9 @@ namespace sns {
 
 /// 16 outputs of PatchEmbedBytes and where they go.
 struct VnniPanel {
-  const int8_t* digits;      ///< [patch_bytes/4][3][16][4]
-  const int32_t* start;      ///< [3][16]
+  int digit_count;           ///< of a weight: 2 or 3
+  const int8_t* digits;      ///< [patch_bytes/4][digit_count][16][4]
+  const int32_t* start;      ///< [digit_count][16]
   const float *step, *bias;  ///< [16]
   int64_t outputs;           ///< ≤ 16 that exist
   const float* position;     ///< [rows, ld_position] or null
