@@ -14,6 +14,8 @@ import io.sensorium.LogMel;
 import io.sensorium.LogMelConfig;
 import io.sensorium.Modality;
 import io.sensorium.Model;
+import io.sensorium.ResizeConfig;
+import io.sensorium.Resizer;
 import io.sensorium.Result;
 import io.sensorium.Session;
 import io.sensorium.SessionLimits;
@@ -547,7 +549,13 @@ final class EncodeCommand implements Callable<Integer> {
                 case IMAGE -> {
                     ImageConfig c = modelSpec.image().orElseThrow();
                     scene.images.add(new Scene.Image(
-                            item.name(), item.picture(), c.patchH(), c.patchW(), c.strideH(), c.strideW(), count));
+                            item.name(),
+                            seen(engine, c, item.picture()),
+                            c.patchH(),
+                            c.patchW(),
+                            c.strideH(),
+                            c.strideW(),
+                            count));
                 }
                 case AUDIO -> scene.audios.add(audio(engine, modelSpec.audio().orElseThrow(), item, i, tokens, count));
                 case TEXT -> scene.texts.add(new Scene.Text(item.text(), count));
@@ -579,6 +587,18 @@ final class EncodeCommand implements Callable<Integer> {
             }
         }
         return scene;
+    }
+
+    /** The pixels that are cut into patches. */
+    private static Picture seen(Engine engine, ImageConfig config, Picture picture) {
+        if (config.resize().equals(ResizeConfig.NONE)) {
+            return picture;
+        }
+        Resizer resizer = engine.resizer(config.resize());
+        Resizer.Size size = resizer.size(picture.height(), picture.width());
+        ByteBuffer pixels = ByteBuffer.allocateDirect(size.height() * size.width() * 3);
+        resizer.run(picture.pixels(), picture.height(), picture.width(), 3, pixels);
+        return new Picture(pixels, size.height(), size.width());
     }
 
     private static Scene.Audio audio(

@@ -28,7 +28,7 @@ final class EncodePlot {
     private static final int IMAGE_BAND = 470;
     private static final int AUDIO_BAND = 330;
     private static final int SEQUENCE_BAND = 330;
-    private static final int ATTENTION_BAND = 330;
+    private static final int ATTENTION_BAND = 400;
     private static final int SHOWN_LATENTS = 5;
     private static final int HEADER = 92;
     private static final int MAX_IMAGES = 4;
@@ -465,7 +465,7 @@ final class EncodePlot {
                 "what latents read",
                 "weights of the patches and of the sound, the " + Math.min(SHOWN_LATENTS, scene.latentRows)
                         + " most selective latents",
-                "dark = none, bright = that latent's most",
+                "grey = none, bright = that latent's most",
                 x,
                 y + 14,
                 w,
@@ -567,18 +567,53 @@ final class EncodePlot {
             }
         }
         double cell = Math.min(w / columns, h / rows);
-        double left = x + (w - cell * columns) / 2;
-        double top = y + (h - cell * rows) / 2;
         double most = most(latent, item);
+        double[] weights = new double[rows * columns];
         for (int t = 0; t < n; t++) {
-            int row = scene.grid[2 * t];
-            int column = scene.grid[2 * t + 1];
-            if (scene.items[t] == item && row >= 0) {
-                g.setColor(ColorMap.MAGMA.color(scene.attention.get(latent * n + t) / most));
-                g.fill(new java.awt.geom.Rectangle2D.Double(
-                        left + column * cell, top + row * cell, cell + 0.5, cell + 0.5));
+            if (scene.items[t] == item && scene.grid[2 * t] >= 0) {
+                weights[scene.grid[2 * t] * columns + scene.grid[2 * t + 1]] =
+                        scene.attention.get(latent * n + t) / most;
             }
         }
+        BufferedImage picture = new BufferedImage(
+                Math.max(1, (int) (cell * columns)), Math.max(1, (int) (cell * rows)), BufferedImage.TYPE_INT_RGB);
+        Scene.Image seen = scene.images.get(0);
+        for (int py = 0; py < picture.getHeight(); py++) {
+            int row = (int) Math.min(rows - 1, py / cell);
+            for (int px = 0; px < picture.getWidth(); px++) {
+                int column = (int) Math.min(columns - 1, px / cell);
+                double light = luma(seen, py / cell * seen.strideH(), px / cell * seen.strideW());
+                picture.setRGB(px, py, lit(weights[row * columns + column], light));
+            }
+        }
+        double left = x + (w - picture.getWidth()) / 2;
+        double top = y + (h - picture.getHeight()) / 2;
+        Shape clip = g.getClip();
+        g.clip(new RoundRectangle2D.Double(left, top, picture.getWidth(), picture.getHeight(), 8, 8));
+        g.drawImage(picture, (int) left, (int) top, null);
+        g.setClip(clip);
+    }
+
+    /** A weight's colour with the picture shining through; where nothing is read the picture is dim and grey. */
+    private static int lit(double weight, double light) {
+        int colour = ColorMap.MAGMA.rgb(weight);
+        int rgb = 0;
+        for (int shift = 0; shift <= 16; shift += 8) {
+            double value = (colour >> shift & 255) * (0.7 + 0.3 * light) + 70 * light * (1 - weight);
+            rgb |= (int) Math.min(255, value) << shift;
+        }
+        return rgb;
+    }
+
+    /** Brightness of a pixel, 0 to 1 (ITU-R BT.601). */
+    private static double luma(Scene.Image image, double y, double x) {
+        int row = (int) Math.min(image.picture().height() - 1, y);
+        int column = (int) Math.min(image.picture().width() - 1, x);
+        int at = (row * image.picture().width() + column) * 3;
+        return (0.299 * (image.picture().pixels().get(at) & 255)
+                        + 0.587 * (image.picture().pixels().get(at + 1) & 255)
+                        + 0.114 * (image.picture().pixels().get(at + 2) & 255))
+                / 255;
     }
 
     /** Weight over time: a pixel has the mean of the tokens whose spans it lies in. */
