@@ -32,10 +32,10 @@ LogMelConfig convert(const sns_log_mel_config& c, const char* prefix) {
   o.hop = c.hop;
   o.frame_span = c.frame_span;
   o.n_mels = c.n_mels;
-  o.window = choice(c.window, Window::kRectangular, "window");
+  o.window = choice(c.window, Window::kBlackman, "window");
   o.window_periodic = flag(c.window_periodic, "window_periodic");
   o.window_centred = flag(c.window_centred, "window_centred");
-  o.padding = choice(c.padding, FramePadding::kKaldiReflect, "padding");
+  o.padding = choice(c.padding, FramePadding::kEdge, "padding");
   o.drop_last_frame = flag(c.drop_last_frame, "drop_last_frame");
   o.remove_dc = flag(c.remove_dc, "remove_dc");
   o.input_scale = c.input_scale;
@@ -44,13 +44,14 @@ LogMelConfig convert(const sns_log_mel_config& c, const char* prefix) {
   o.power = c.power;
   o.f_min = c.f_min;
   o.f_max = c.f_max;
+  o.linspace_bins = flag(c.linspace_bins, "linspace_bins");
   o.mel_scale = choice(c.mel_scale, MelScale::kKaldi, "mel_scale");
   o.slaney_norm = flag(c.slaney_norm, "slaney_norm");
   o.log = choice(c.log, LogKind::kDecibel, "log");
   o.floor_kind = choice(c.floor_kind, LogFloor::kAdd, "floor_kind");
   o.floor = c.floor;
   o.clip = choice(c.clip, ClipRange::kFixedMax, "clip");
-  o.norm = choice(c.norm, FeatureNorm::kPerBin, "norm");
+  o.norm = choice(c.norm, FeatureNorm::kPerBinStd, "norm");
   o.norm_ddof = flag(c.norm_ddof, "norm_ddof");
   o.norm_eps_on_var = flag(c.norm_eps_on_var, "norm_eps_on_var");
   o.clip_range = c.clip_range;
@@ -59,6 +60,7 @@ LogMelConfig convert(const sns_log_mel_config& c, const char* prefix) {
   o.out_scale = c.out_scale;
   o.out_shift = c.out_shift;
   o.mel_major = flag(c.mel_major, "mel_major");
+  unused(c.reserved, name("reserved").c_str());
   return o;
 }
 
@@ -79,8 +81,8 @@ ResizeConfig convert(const sns_resize_config& c, const char* prefix) {
             std::to_string(c.struct_size) + ", this library's is " + std::to_string(sizeof(c)));
   }
   ResizeConfig o;
-  o.mode = checked_enum(c.mode, ResizeMode::kNaflex, name("mode").c_str());
-  o.filter = checked_enum(c.filter, ResizeFilter::kBicubic, name("filter").c_str());
+  o.mode = checked_enum(c.mode, ResizeMode::kFit, name("mode").c_str());
+  o.filter = checked_enum(c.filter, ResizeFilter::kHamming, name("filter").c_str());
   o.height = c.height;
   o.width = c.width;
   o.crop_h = c.crop_h;

@@ -70,22 +70,25 @@ enum {
   SNS_POSITION_BILINEAR = 2  /* antialiased: SigLIP2-NaFlex */
 };
 enum { SNS_RESIZE_NONE = 0, SNS_RESIZE_SQUASH = 1, SNS_RESIZE_SHORTEST_EDGE = 2, SNS_RESIZE_SMART = 3,
-       SNS_RESIZE_NAFLEX = 4 };
+       SNS_RESIZE_NAFLEX = 4, SNS_RESIZE_SHORTEST_LONGEST = 5, SNS_RESIZE_FIT = 6 };
 /* PIL's numbers, and so those of `resample` in preprocessor_config.json. */
-enum { SNS_FILTER_NEAREST = 0, SNS_FILTER_LANCZOS = 1, SNS_FILTER_BILINEAR = 2, SNS_FILTER_BICUBIC = 3 };
+enum { SNS_FILTER_NEAREST = 0, SNS_FILTER_LANCZOS = 1, SNS_FILTER_BILINEAR = 2, SNS_FILTER_BICUBIC = 3,
+       SNS_FILTER_BOX = 4, SNS_FILTER_HAMMING = 5 };
 enum { SNS_PATCH_CHANNEL_FIRST = 0, SNS_PATCH_CHANNEL_LAST = 1 };
 enum { SNS_AUDIO_FRAMES = 0, SNS_AUDIO_PATCHES = 1 };
 enum { SNS_POOL_ATTENTION = 0, SNS_POOL_MEAN = 1, SNS_POOL_PREFIX = 2 };
 
 enum { SNS_ACTIVATION_NONE = 0, SNS_ACTIVATION_GELU = 1, SNS_ACTIVATION_GELU_TANH = 2,
        SNS_ACTIVATION_QUICK_GELU = 3, SNS_ACTIVATION_RELU = 4, SNS_ACTIVATION_SILU = 5 };
-enum { SNS_WINDOW_HANN = 0, SNS_WINDOW_HAMMING = 1, SNS_WINDOW_POVEY = 2, SNS_WINDOW_RECTANGULAR = 3 };
-enum { SNS_PADDING_NONE = 0, SNS_PADDING_REFLECT = 1, SNS_PADDING_ZERO = 2, SNS_PADDING_KALDI_REFLECT = 3 };
+enum { SNS_WINDOW_HANN = 0, SNS_WINDOW_HAMMING = 1, SNS_WINDOW_POVEY = 2, SNS_WINDOW_RECTANGULAR = 3,
+       SNS_WINDOW_BLACKMAN = 4 };
+enum { SNS_PADDING_NONE = 0, SNS_PADDING_REFLECT = 1, SNS_PADDING_ZERO = 2, SNS_PADDING_KALDI_REFLECT = 3,
+       SNS_PADDING_EDGE = 4 };
 enum { SNS_MEL_HTK = 0, SNS_MEL_SLANEY = 1, SNS_MEL_KALDI = 2 };
 enum { SNS_LOG_NONE = 0, SNS_LOG_LN = 1, SNS_LOG_LOG10 = 2, SNS_LOG_DECIBEL = 3 };
 enum { SNS_FLOOR_MAX = 0, SNS_FLOOR_ADD = 1 };
 enum { SNS_CLIP_NONE = 0, SNS_CLIP_MAX = 1, SNS_CLIP_FIXED_MAX = 2 };
-enum { SNS_NORM_NONE = 0, SNS_NORM_PER_BIN = 1 };
+enum { SNS_NORM_NONE = 0, SNS_NORM_PER_BIN = 1, SNS_NORM_PER_BIN_MEAN = 2, SNS_NORM_PER_BIN_STD = 3 };
 
 typedef struct sns_engine_t* sns_engine;
 typedef struct sns_builder_t* sns_builder;
@@ -145,10 +148,12 @@ SNS_API void sns_engine_destroy(sns_engine engine);
  *   NONE           the picture as it is
  *   SQUASH         height x width
  *   SHORTEST_EDGE  the shorter side to `height`, the longer one in proportion, truncated
+ *   SHORTEST_LONGEST  likewise, but the longer side to at most `width`
+ *   FIT            as large as height x width allows, in proportion, truncated
  *   SMART          Qwen2-VL's smart_resize: multiples of `factor`, min_pixels to max_pixels; sides that differ more
  *                  than 200 times are SNS_ERROR_INVALID_SHAPE
  *   NAFLEX         SigLIP2: multiples of `factor` (the patch), at most max_patches patches
- * After NONE, SQUASH and SHORTEST_EDGE, crop_h x crop_w (if not 0) is cut from the centre; what the picture lacks is
+ * After all but SMART and NAFLEX, crop_h x crop_w (if not 0) is cut from the centre; what the picture lacks is
  * black. */
 typedef struct sns_resize_config {
   int64_t struct_size;
@@ -200,6 +205,8 @@ typedef struct sns_log_mel_config {
   double clip_range, clip_maximum, norm_eps, out_scale, out_shift;
   int32_t mel_major;            /* layout of sns_log_mel_run; a model's features are always [frames, n_mels] */
   int32_t preemphasis_signal;
+  int32_t linspace_bins;
+  int32_t reserved;             /* 0 */
 } sns_log_mel_config;
 
 /* Audio tokenizer. SNS_AUDIO_FRAMES: one token a frame, audio.frame.weight [d_model, n_mels], audio.frame.bias.

@@ -44,8 +44,10 @@ void validate(const ResizeConfig& config) {
     in_range(field, value, used ? 1 : 0, used ? most : 0);
   };
   const bool patches = mode == ResizeMode::kSmart || mode == ResizeMode::kNaflex;
-  used("height", config.height, mode == ResizeMode::kSquash || mode == ResizeMode::kShortestEdge, kMaxSide);
-  used("width", config.width, mode == ResizeMode::kSquash, kMaxSide);
+  const bool both =
+      mode == ResizeMode::kSquash || mode == ResizeMode::kShortestLongest || mode == ResizeMode::kFit;
+  used("height", config.height, both || mode == ResizeMode::kShortestEdge, kMaxSide);
+  used("width", config.width, both, kMaxSide);
   used("factor", config.factor, patches, kMaxSide);
   used("min_pixels", config.min_pixels, mode == ResizeMode::kSmart, kMaxCount);
   used("max_pixels", config.max_pixels, mode == ResizeMode::kSmart, kMaxCount);

@@ -43,7 +43,15 @@ enum class PositionResize : int32_t {
   kBicubic = 1,   ///< a = −0.75, not antialiased: ViT, CLIP, SigLIP
   kBilinear = 2,  ///< antialiased: SigLIP2-NaFlex
 };
-enum class ResizeMode : int32_t { kNone = 0, kSquash = 1, kShortestEdge = 2, kSmart = 3, kNaflex = 4 };
+enum class ResizeMode : int32_t {
+  kNone = 0,
+  kSquash = 1,
+  kShortestEdge = 2,
+  kSmart = 3,
+  kNaflex = 4,
+  kShortestLongest = 5,
+  kFit = 6
+};
 enum class AudioTokens : int32_t { kFrames = 0, kPatches = 1 };
 
 /// Largest size of anything that is counted (tokens, channels, rows): indices of results are 32 bits wide.

@@ -18,6 +18,30 @@ Size shortest_edge(int64_t edge, int64_t height, int64_t width) {
   return width <= height ? Size{side, edge} : Size{edge, side};
 }
 
+/// transformers' get_size_with_aspect_ratio: the longer side at most `longest`.
+Size shortest_longest(const ResizeConfig& c, int64_t height, int64_t width) {
+  const double low = static_cast<double>(std::min(height, width));
+  const double high = static_cast<double>(std::max(height, width));
+  const double longest = static_cast<double>(c.width);
+  double edge = static_cast<double>(c.height), exact = edge;
+  if (high / low * edge > longest) {
+    exact = longest * low / high;
+    edge = std::nearbyint(exact);
+  }
+  if (low == edge) return {height, width};
+  const auto side = [](double x) { return std::max<int64_t>(1, static_cast<int64_t>(x)); };
+  const int64_t other = side(exact * high / low);
+  return width < height ? Size{other, side(edge)} : Size{side(edge), other};
+}
+
+/// transformers' get_image_size_for_max_height_width.
+Size fit(const ResizeConfig& c, int64_t height, int64_t width) {
+  const double h = static_cast<double>(height), w = static_cast<double>(width);
+  const double scale = std::min(static_cast<double>(c.height) / h, static_cast<double>(c.width) / w);
+  const auto side = [scale](double x) { return std::max<int64_t>(1, static_cast<int64_t>(x * scale)); };
+  return {side(h), side(w)};
+}
+
 /// Qwen2-VL's smart_resize; Python's round() and nearbyint() both take halves to even.
 Size smart(const ResizeConfig& c, int64_t height, int64_t width) {
   const double h = static_cast<double>(height), w = static_cast<double>(width);
@@ -68,6 +92,10 @@ Size resized(const ResizeConfig& c, int64_t height, int64_t width) {
       return smart(c, height, width);
     case ResizeMode::kNaflex:
       return naflex(c, height, width);
+    case ResizeMode::kShortestLongest:
+      return shortest_longest(c, height, width);
+    case ResizeMode::kFit:
+      return fit(c, height, width);
   }
   return {height, width};
 }

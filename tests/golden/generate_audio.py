@@ -142,17 +142,17 @@ def openwakeword(x):
     return np.maximum(db, db.max() - 80) / 10 + 2, 0, None
 
 
-# preset: (reference, function, least samples)
+# case: (reference, function, least samples); a case is its preset, but for clap-fusion
 PRESETS = {
     "whisper-80": ("transformers WhisperFeatureExtractor", whisper(80), 1),
     "whisper-128": ("transformers WhisperFeatureExtractor", whisper(128), 1),
     "ast": ("transformers ASTFeatureExtractor", ast, 400),
     "speech2text": ("transformers Speech2TextFeatureExtractor", speech2text, 720),
-    "seamless": ("transformers SeamlessM4TFeatureExtractor", seamless, 720),
+    "seamless-m4t": ("transformers SeamlessM4TFeatureExtractor", seamless, 720),
     "clap": ("transformers ClapFeatureExtractor, rand_trunc", clap("rand_trunc"), 1),
     "clap-fusion": ("transformers ClapFeatureExtractor, fusion", clap("fusion"), 1),
-    "phi4mm": ("transformers Phi4MultimodalFeatureExtractor", phi4mm, 400),
-    "gemma3n": ("transformers Gemma3nAudioFeatureExtractor", gemma3n, 600),
+    "phi-4-mm": ("transformers Phi4MultimodalFeatureExtractor", phi4mm, 400),
+    "gemma-3n": ("transformers Gemma3nAudioFeatureExtractor", gemma3n, 600),
     "parakeet": ("transformers ParakeetFeatureExtractor", parakeet, 480),
     "imagebind": ("formulas of ImageBind, float64", imagebind, 400),
     "openwakeword": ("formulas of openWakeWord, float64", openwakeword, 512),
@@ -173,7 +173,7 @@ def write(out, preset, offset, count, frames):
     features, axis, valid = run(x)
     case = {
         "kind": "audio-features",
-        "preset": preset,
+        "preset": "clap" if preset.startswith("clap") else preset,
         "reference": reference,
         "sample_rate": 48000 if tensors else 16000,
         "shape": list(features.shape),
@@ -189,6 +189,8 @@ def write(out, preset, offset, count, frames):
     folder = out / f"audio-{preset}-{count}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "case.json").write_text(json.dumps(case, indent=1) + "\n")
+    if preset == "clap-fusion":
+        (folder / "config.json").write_text(json.dumps({"truncation": "fusion"}, indent=1) + "\n")
     save_file(tensors, str(folder / "expected.safetensors"))
 
 

@@ -159,8 +159,8 @@ TEST_F(BuilderArguments, EveryFieldOfEveryConfiguration) {
   REJECT(image, position_resize, 3);
   REJECT(image, position_resize, SNS_POSITION_BICUBIC);  // the positions are not learned
   REJECT(image, resize.struct_size, 0);
-  REJECT(image, resize.mode, 5);
-  REJECT(image, resize.filter, 4);
+  REJECT(image, resize.mode, 7);
+  REJECT(image, resize.filter, 6);
   REJECT(image, resize.height, 1);
   REJECT(image, resize.factor, 1);
   REJECT(image, resize.max_patches, 1);
@@ -189,16 +189,18 @@ TEST_F(BuilderArguments, EveryFieldOfEveryConfiguration) {
   REJECT(audio, log_mel.hop, 0);
   REJECT(audio, log_mel.n_mels, 0);
   REJECT(audio, log_mel.n_mels, kHuge);
-  REJECT(audio, log_mel.window, 4);
-  REJECT(audio, log_mel.padding, 4);
+  REJECT(audio, log_mel.window, 5);
+  REJECT(audio, log_mel.padding, 5);
   REJECT(audio, log_mel.mel_scale, 3);
   REJECT(audio, log_mel.log, 4);
   REJECT(audio, log_mel.floor_kind, 2);
   REJECT(audio, log_mel.clip, 3);
-  REJECT(audio, log_mel.norm, 2);
+  REJECT(audio, log_mel.norm, 4);
   REJECT(audio, log_mel.norm_ddof, 2);
   REJECT(audio, log_mel.mel_major, -1);
   REJECT(audio, log_mel.preemphasis_signal, 2);
+  REJECT(audio, log_mel.linspace_bins, 2);
+  REJECT(audio, log_mel.reserved, 1);
   REJECT(audio, log_mel.frame_span, 1);
 
   REJECT(text, vocabulary, 0);

@@ -34,6 +34,11 @@ ResizeConfig config(ResizeMode mode) {
       c.factor = 4;
       c.max_patches = 12;
       break;
+    case ResizeMode::kShortestLongest:
+    case ResizeMode::kFit:
+      c.height = 8;
+      c.width = 12;
+      break;
   }
   return c;
 }
@@ -72,6 +77,24 @@ TEST(ImageResize, SizesAreThoseOfTheReference) {
   clip.crop_h = clip.crop_w = 224;
   EXPECT_EQ(size(clip, 300, 451), Size(224, 336));  // 336.7 is truncated
   EXPECT_EQ(size(clip, 451, 300), Size(336, 224));
+
+  ResizeConfig both;  // get_size_with_aspect_ratio
+  both.mode = ResizeMode::kShortestLongest;
+  both.height = 224;
+  both.width = 300;
+  EXPECT_EQ(size(both, 300, 451), Size(200, 300));
+  EXPECT_EQ(size(both, 451, 300), Size(300, 200));
+  EXPECT_EQ(size(both, 300, 300), Size(224, 224));
+  EXPECT_EQ(size(both, 480, 640), Size(224, 298));
+  EXPECT_EQ(size(both, 224, 300), Size(224, 300));
+  EXPECT_EQ(size(both, 1000, 3), Size(300, 1));
+  ResizeConfig most = both;  // get_image_size_for_max_height_width
+  most.mode = ResizeMode::kFit;
+  most.width = 320;
+  EXPECT_EQ(size(most, 300, 451), Size(212, 320));
+  EXPECT_EQ(size(most, 451, 300), Size(224, 149));
+  EXPECT_EQ(size(most, 100, 1000), Size(32, 320));
+  EXPECT_EQ(size(most, 1000, 3), Size(224, 1));  // the reference's 0 is no picture
   const ResizePlan p = plan_resize(clip, 300, 451);
   EXPECT_EQ(p.crop_x, 56);
   EXPECT_EQ(p.height, 224);

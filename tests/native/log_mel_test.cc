@@ -97,11 +97,13 @@ LogMelConfig kaldi() {
   return c;
 }
 
-bool smooth(int64_t n) {
+// Products of 2, 3 and 5; a sample of the others, odd and prime ones among them.
+bool tried(int64_t n) {
+  int64_t rest = n;
   for (int64_t p : {2, 3, 5}) {
-    while (n % p == 0) n /= p;
+    while (rest % p == 0) rest /= p;
   }
-  return n == 1;
+  return (rest == 1 && n % 2 == 0) || n <= 40 || n % 97 == 1 || n == 441 || n == 1103 || n == 2206;
 }
 
 // Up to 640 against a full direct DFT; above with a short window, which keeps the oracle quick, and a few
@@ -109,8 +111,8 @@ bool smooth(int64_t n) {
 TEST(LogMel, EveryFftLength) {
   const std::vector<float> x = noise(40000);
   for (bool wide : {false, true}) {
-    for (int64_t n = 2; n <= 16384; n += 2) {
-      if (!smooth(n)) continue;
+    for (int64_t n = 2; n <= 16384; ++n) {
+      if (!tried(n) || (n > 3000 && (n % 2 || n % 97 == 1))) continue;
       LogMelConfig c;
       c.n_fft = n;
       const bool full = n <= 640 || n == 2048 || n == 4096 || n == 8100 || (wide && n == 16384);
@@ -290,7 +292,7 @@ TEST(LogMel, RefusesWhatItCannotDo) {
   };
   const double nan = std::nan("");
   EXPECT_EQ(field([](LogMelConfig&) {}), "");
-  for (int64_t n : {0, -2, 7, 14, 401, 16386, 32768}) {
+  for (int64_t n : {0, -2, 1, 16385, 32768}) {
     EXPECT_EQ(field([=](LogMelConfig& c) { c.n_fft = n; }), "n_fft") << n;
   }
   EXPECT_EQ(field([](LogMelConfig& c) { c.sample_rate = 0; }), "sample_rate");
@@ -298,7 +300,7 @@ TEST(LogMel, RefusesWhatItCannotDo) {
   EXPECT_EQ(field([](LogMelConfig& c) { c.win_length = 0; }), "win_length");
   EXPECT_EQ(field([](LogMelConfig& c) { c.hop = 0; }), "hop");
   EXPECT_EQ(field([](LogMelConfig& c) { c.frame_span = 500; }), "frame_span");
-  EXPECT_EQ(field([](LogMelConfig& c) { c.window = static_cast<Window>(4); }), "window");
+  EXPECT_EQ(field([](LogMelConfig& c) { c.window = static_cast<Window>(5); }), "window");
   EXPECT_EQ(field([](LogMelConfig& c) { c.padding = static_cast<FramePadding>(-1); }), "padding");
   EXPECT_EQ(field([=](LogMelConfig& c) { c.input_scale = nan; }), "input_scale");
   EXPECT_EQ(field([=](LogMelConfig& c) { c.preemphasis = nan; }), "preemphasis");

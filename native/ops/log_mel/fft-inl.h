@@ -153,8 +153,52 @@ HWY_NOINLINE void FftPassOf(int64_t m, int64_t rows, const hn::TFromD<D>* twiddl
   }
 }
 
+/// Likewise of a greater prime p, as the sum it is: with inputs q and p − q taken together, outputs k and p −
+/// k share their real and imaginary sums. `spare` holds p rows.
 template <class D>
-HWY_INLINE void RunPass(const FftPass& pass, int64_t rows, const hn::TFromD<D>* twiddles, hn::TFromD<D>* x) {
+HWY_NOINLINE void FftPassOfPrime(const FftPass& pass, int64_t rows, const hn::TFromD<D>* twiddles,
+                                 hn::TFromD<D>* x, hn::TFromD<D>* spare) {
+  using C = Complex<D>;
+  const D d;
+  const int64_t width = 2 * static_cast<int64_t>(hn::MaxLanes(d)), p = pass.radix, m = pass.m;
+  const int64_t stride = m * width, pairs = (p - 1) / 2;
+  const hn::TFromD<D>* roots = twiddles + pass.roots;
+  for (int64_t at = 0; at < rows; at += p * m) {
+    for (int64_t j = 0; j < m; ++j) {
+      hn::TFromD<D>* row = x + (at + j) * width;
+      const hn::TFromD<D>* w = twiddles + pass.twiddles + j * 2 * (p - 1);
+      const auto load = [&](int64_t q) HWY_ATTR {
+        const C factor{hn::Set(d, w[2 * q - 2]), hn::Set(d, w[2 * q - 1])};
+        return C::load(row + q * stride) * factor;
+      };
+      const C first = C::load(row);
+      C sum = first;
+      for (int64_t q = 1; q <= pairs; ++q) {
+        const C a = load(q), b = load(p - q);
+        (a + b).store(spare + (2 * q - 2) * width);
+        (a - b).store(spare + (2 * q - 1) * width);
+        sum = sum + a + b;
+      }
+      sum.store(row);
+      for (int64_t k = 1; k <= pairs; ++k) {
+        C even = first, odd{hn::Zero(d), hn::Zero(d)};
+        int64_t turn = 0;  // k·q mod p
+        for (int64_t q = 1; q <= pairs; ++q) {
+          turn += k;
+          if (turn >= p) turn -= p;
+          even = even.plus_scaled(hn::Set(d, roots[2 * turn]), C::load(spare + (2 * q - 2) * width));
+          odd = odd.plus_scaled(hn::Set(d, roots[2 * turn + 1]), C::load(spare + (2 * q - 1) * width));
+        }
+        even.minus_i(odd).store(row + k * stride);
+        even.plus_i(odd).store(row + (p - k) * stride);
+      }
+    }
+  }
+}
+
+template <class D>
+HWY_INLINE void RunPass(const FftPass& pass, int64_t rows, const hn::TFromD<D>* twiddles, hn::TFromD<D>* x,
+                        hn::TFromD<D>* spare) {
   const auto* w = twiddles + pass.twiddles;
   switch (pass.radix) {
     case 2:
@@ -165,12 +209,15 @@ HWY_INLINE void RunPass(const FftPass& pass, int64_t rows, const hn::TFromD<D>* 
       return FftPassOf<D, 4>(pass.m, rows, w, x);
     case 5:
       return FftPassOf<D, 5>(pass.m, rows, w, x);
-    default:
+    case 8:
       return FftPassOf<D, 8>(pass.m, rows, w, x);
+    default:
+      return FftPassOfPrime<D>(pass, rows, twiddles, x, spare);
   }
 }
 
-// x: [half] rows, in the order of Tables::row at first, in natural order at last.
+// x: [half] rows, in the order of Tables::row at first, in natural order at last; one more row and those that
+// passes of greater primes use behind them.
 
 /// The passes that stay within the run of local_rows rows from `first` on.
 template <class D>
@@ -180,7 +227,7 @@ HWY_INLINE void FftLocal(D, const LogMelPlan::Tables& t,
   const int64_t width = 2 * static_cast<int64_t>(hn::MaxLanes(D()));
   const FftPass* passes = t.passes.data();
   for (int64_t p = 0; p < t.local_passes; ++p) {
-    RunPass<D>(passes[p], t.local_rows, typed.twiddle.data(), x + first * width);
+    RunPass<D>(passes[p], t.local_rows, typed.twiddle.data(), x + first * width, x + (t.half + 1) * width);
   }
 }
 
@@ -188,10 +235,11 @@ HWY_INLINE void FftLocal(D, const LogMelPlan::Tables& t,
 template <class D>
 HWY_INLINE void FftRest(D, const LogMelPlan::Tables& t, const LogMelPlan::Tables::Typed<hn::TFromD<D>>& typed,
                         hn::TFromD<D>* x) {
+  const int64_t width = 2 * static_cast<int64_t>(hn::MaxLanes(D()));
   const FftPass* passes = t.passes.data();
   const int64_t count = static_cast<int64_t>(t.passes.size());
   for (int64_t p = t.local_passes; p < count; ++p) {
-    RunPass<D>(passes[p], t.half, typed.twiddle.data(), x);
+    RunPass<D>(passes[p], t.half, typed.twiddle.data(), x, x + (t.half + 1) * width);
   }
 }
 

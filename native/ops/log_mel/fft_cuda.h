@@ -1,7 +1,7 @@
 #pragma once
 
 // The half-size complex FFT of a frame in shared memory, made by one warp: decimation in time, in place,
-// radices 2, 3, 4, 5 and 8, by the passes of LogMelPlan.
+// radices 2, 3, 4, 5 and 8, by the passes of LogMelPlan (greater primes are left to an FFT library).
 
 #include "backend/cuda/kernel.h"
 #include "ops/log_mel/log_mel_plan.h"

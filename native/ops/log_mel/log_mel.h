@@ -13,15 +13,18 @@ enum class Window : int32_t {
   kHann = 0,
   kHamming = 1,
   kPovey = 2 /* symmetric Hann^0.85 */,
-  kRectangular = 3
+  kRectangular = 3,
+  kBlackman = 4 /* 0.42 − 0.5·cos + 0.08·cos 2x */
 };
 enum class FramePadding : int32_t {
   kNone = 0,  ///< frames lie inside the signal: 1 + ⌊(n − span)/hop⌋, span = win_length if the window starts
               ///< the FFT frame, else n_fft
-  kReflect = 1,  ///< centred, n_fft/2 samples reflected without the edge (torch, Whisper): 1 + ⌊n/hop⌋
-  kZero = 2,     ///< centred, zeros (librosa ≥ 0.10): 1 + ⌊n/hop⌋
-  kKaldiReflect = 3  ///< Kaldi snip_edges=false: frame f starts at hop·f + hop/2 − win/2, edge-inclusive
-                     ///< reflection, ⌊(n + hop/2)/hop⌋ frames
+  // Centred, ⌊n_fft/2⌋ samples at either end: 1 + ⌊n/hop⌋ frames, 1 + ⌊(n − 1)/hop⌋ if n_fft is odd.
+  kReflect = 1,       ///< reflected without the edge (torch, Whisper)
+  kZero = 2,          ///< zeros (librosa ≥ 0.10)
+  kKaldiReflect = 3,  ///< Kaldi snip_edges=false: frame f starts at hop·f + hop/2 − win/2, edge-inclusive
+                      ///< reflection, ⌊(n + hop/2)/hop⌋ frames
+  kEdge = 4           ///< centred, the first and the last sample repeated (torch: replicate, numpy: edge)
 };
 enum class MelScale : int32_t {
   kHtk = 0,
@@ -37,14 +40,17 @@ enum class ClipRange : int32_t {
 };
 enum class FeatureNorm : int32_t {
   kNone = 0,
-  kPerBin = 1 /* z-score over time of each mel bin; one that never changes gives 0 */
+  // Over time, each mel bin by itself; what is divided by no spread gives 0.
+  kPerBin = 1,      ///< z-score
+  kPerBinMean = 2,  ///< only its mean is subtracted
+  kPerBinStd = 3    ///< only its spread is divided by
 };
 
 /// Everything that tells one published log-mel front end from another, as data. Frequencies in Hz, lengths in
 /// samples. The defaults are torchaudio.transforms.MelSpectrogram(16000, n_mels=128): plain power, no log.
 struct LogMelConfig {
   int64_t sample_rate = 16000;
-  int64_t n_fft = 400;       ///< even, 2·3·5-smooth, ≤ 16384
+  int64_t n_fft = 400;       ///< in [2, 16384]; fast where it is even and has no prime factor above 5
   int64_t win_length = 400;  ///< ≤ n_fft
   int64_t hop = 200;
   int64_t frame_span = 0;  ///< kNone only: samples a frame must find in the signal, if more than its own
@@ -61,6 +67,9 @@ struct LogMelConfig {
   double power = 2;                ///< 2 = power spectrum, 1 = magnitude
   int64_t n_mels = 128;
   double f_min = 0, f_max = 0;  ///< f_max 0 = sample_rate/2
+  /// Bins lie evenly from 0 to ⌊rate/2⌋ as numpy's linspace puts them (torchaudio, transformers), and f_max 0
+  /// is that end; else bin k is k·rate/n_fft. It matters for odd rates and for odd n_fft.
+  int32_t linspace_bins = 0;
   MelScale mel_scale = MelScale::kHtk;
   int32_t slaney_norm = 0;  ///< area-normalised triangles
   LogKind log = LogKind::kNone;

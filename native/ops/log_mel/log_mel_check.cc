@@ -53,12 +53,13 @@ LogMelConfig random_config(Random& random) {
   LogMelConfig c;
   c.sample_rate = random.coin() ? 16000 : random.integer(4000, 48000);
   c.n_fft = kSizes[random.integer(0, static_cast<int64_t>(std::size(kSizes)) - 1)];
+  if (random.integer(0, 4) == 0) c.n_fft = random.integer(2, 1200);  // any other, odd and prime ones too
   c.win_length = random.coin() ? c.n_fft : random.integer(1, c.n_fft);
   c.hop = random.integer(0, 3) ? random.integer(1, c.n_fft) : random.integer(1, 3 * c.n_fft);
-  c.window = static_cast<Window>(random.integer(0, 3));
+  c.window = static_cast<Window>(random.integer(0, 4));
   c.window_periodic = random.coin();
   c.window_centred = random.coin();
-  c.padding = static_cast<FramePadding>(random.integer(0, 3));
+  c.padding = static_cast<FramePadding>(random.integer(0, 4));
   if (c.padding == FramePadding::kNone && random.integer(0, 3) == 0) c.frame_span = c.n_fft + 1;
   c.drop_last_frame = random.integer(0, 3) == 0;
   c.input_scale = random.coin() ? 1 : 32768;
@@ -69,6 +70,7 @@ LogMelConfig random_config(Random& random) {
   c.n_mels = random.integer(1, 130);
   c.f_min = random.coin() ? 0 : 20;
   c.f_max = random.coin() ? 0 : 0.4 * static_cast<double>(c.sample_rate);
+  c.linspace_bins = random.coin();
   c.mel_scale = static_cast<MelScale>(random.integer(0, 2));
   c.slaney_norm = random.coin();
   c.log = static_cast<LogKind>(random.integer(0, 3));
@@ -80,7 +82,7 @@ LogMelConfig random_config(Random& random) {
                                   : ClipRange::kFixedMax;
   c.clip_range = 8;
   c.clip_maximum = static_cast<double>(random.integer(-8, 8));
-  c.norm = random.integer(0, 2) ? FeatureNorm::kNone : FeatureNorm::kPerBin;
+  c.norm = random.integer(0, 2) ? FeatureNorm::kNone : static_cast<FeatureNorm>(random.integer(1, 3));
   c.norm_ddof = random.coin();
   c.norm_eps_on_var = random.coin();
   c.norm_eps = random.coin() ? 0 : 1e-5;
@@ -106,7 +108,8 @@ double unnormalised_error(const LogMelConfig& config, const LogMelArgs& args, co
     auto index = [&](int64_t f) {
       return static_cast<size_t>(config.mel_major ? m * frames + f : f * config.n_mels + m);
     };
-    double mean = 0, squares = 0, error = 0;
+    double mean = 0, squares = 0, error = 0, largest = 0;
+    for (int64_t f = 0; f < frames; ++f) largest = std::max(largest, std::abs(raw[index(f)]));
     for (int64_t f = 0; f < frames; ++f) mean += raw[index(f)] / static_cast<double>(frames);
     for (int64_t f = 0; f < frames; ++f) squares += (raw[index(f)] - mean) * (raw[index(f)] - mean);
     for (int64_t f = 0; f < frames; ++f) {
@@ -114,12 +117,16 @@ double unnormalised_error(const LogMelConfig& config, const LogMelArgs& args, co
       const double d = std::abs(static_cast<double>(got) - want[index(f)]);
       error = std::isnan(d) ? d : std::max(error, d);
     }
-    const double spread = std::sqrt(squares / static_cast<double>(frames)) + config.norm_eps;
+    const double own = std::sqrt(squares / static_cast<double>(frames)) + config.norm_eps;
+    // Not divided by it; or, with x itself divided by it, its error counts x/spread times.
+    const double spread = config.norm == FeatureNorm::kPerBinMean  ? 1.0
+                          : config.norm == FeatureNorm::kPerBinStd ? own / (1.0 + largest / own)
+                                                                   : own;
     // A bin that is the same in every frame up to float32's resolution, or (without a logarithm) that holds
     // nothing but the oracle's own rounding, has no z-score worth the name.
     const double size = config.log == LogKind::kNone ? std::abs(mean) : 1.0;
     if (std::isnan(error)) return error;
-    if (spread > 1e-5 * std::abs(mean) && (config.log != LogKind::kNone || size > 1e-9 * top)) {
+    if (own > 1e-5 * std::abs(mean) && (config.log != LogKind::kNone || size > 1e-9 * top)) {
       worst = std::max(worst, error * (config.log == LogKind::kNone ? std::min(1.0, spread / size) : spread));
     }
   }

@@ -76,7 +76,7 @@ Layout lay_out(Carver& c, const LogMelPlan& plan, int threads) {
   const int64_t stage = stage_size(config, t, kMaxLanes);
   for (int i = 0; i < threads; ++i) {
     MelWorkspace w;
-    w.fft = c.take<std::byte>((t.half + 1) * 2 * 64);
+    w.fft = c.take<std::byte>((t.half + 1 + t.spare_rows) * 2 * 64);
     w.spectrum = c.take<float>((t.half + 1) * kMaxLanes);
     w.stage = c.take<float>(stage);
     w.stage_previous = config.preemphasis_signal ? c.take<float>(stage) : nullptr;
@@ -118,7 +118,7 @@ void log_mel_cpu(const LogMelPlan& plan, const LogMelArgs& args, void* scratch, 
   run_frames(plan, signal, target, l, parallel);
 
   // What needs the whole clip. Rows of y are frames or mel bins; a chunk of rows or columns is a task.
-  const bool clip = config.clip == ClipRange::kClipMax, norm = config.norm == FeatureNorm::kPerBin;
+  const bool clip = config.clip == ClipRange::kClipMax, norm = config.norm != FeatureNorm::kNone;
   if (!clip && !norm) return;
   const int64_t rows = config.mel_major ? config.n_mels : frames;
   const int64_t cols = config.mel_major ? frames : config.n_mels;

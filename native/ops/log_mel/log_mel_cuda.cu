@@ -56,6 +56,7 @@ __device__ int64_t source_of(FramePadding padding, int64_t i, int64_t n) {
     const int64_t r = ((i % (2 * n)) + 2 * n) % (2 * n);
     return r < n ? r : 2 * n - 1 - r;
   }
+  if (padding == FramePadding::kEdge) return i < 0 ? 0 : n - 1;
   return -1;
 }
 
@@ -211,16 +212,17 @@ template <class T>
 __global__ void __launch_bounds__(32) frames_kernel(LogMelCudaPlan p, LogMelCudaArgs args, T* frames) {
   const int lane = static_cast<int>(threadIdx.x);
   const int64_t row = blockIdx.x;
-  T* out = frames + row * p.config.n_fft;
+  const int64_t length = 2 * p.half;
+  T* out = frames + row * length;
   const bool real = row < total_frames(args);
   const LogMelCudaItem& item = args.items[real ? item_of(args, row) : 0];
   if (!real) {
-    for (int i = lane; i < p.config.n_fft; i += 32) out[i] = 0;
+    for (int i = lane; i < length; i += 32) out[i] = 0;
     return;
   }
   const Frame<T> frame(p.config, args, item, row - item.first_frame, lane);
   const auto* window = static_cast<const T*>(p.window);
-  for (int i = lane; i < p.config.n_fft; i += 32) {
+  for (int i = lane; i < length; i += 32) {
     out[i] = i < p.config.win_length ? frame[i] * window[i] : 0;
   }
 }
@@ -259,7 +261,7 @@ __global__ void __launch_bounds__(kNormThreads, 2)
   const int64_t step = c.mel_major ? 1 : item.ldy;
   float* y = item.y + blockIdx.x * (c.mel_major ? item.ldy : 1);
   const Finish finish(c);
-  const bool clip = c.clip == ClipRange::kClipMax, norm = c.norm == FeatureNorm::kPerBin;
+  const bool clip = c.clip == ClipRange::kClipMax, norm = c.norm != FeatureNorm::kNone;
   const float low =
       clip ? static_cast<float>(static_cast<double>(unordered(clip_max[blockIdx.y])) - c.clip_range) : 0;
   const auto clipped = [&](int64_t f) {
@@ -284,10 +286,10 @@ __global__ void __launch_bounds__(kNormThreads, 2)
   const double offset = sum / n, spread = squares - sum * offset;
   const double var = item.frames > c.norm_ddof && spread > 0 ? spread / (n - c.norm_ddof) : 0.0;
   const double by = c.norm_eps_on_var ? sqrt(var + c.norm_eps) : sqrt(var) + c.norm_eps;
-  const double factor = by > 0 ? c.out_scale / by : 0.0;
+  const double mean = c.norm == FeatureNorm::kPerBinStd ? 0.0 : pivot + offset;
+  const double factor = c.norm == FeatureNorm::kPerBinMean ? c.out_scale : by > 0 ? c.out_scale / by : 0.0;
   for (int64_t f = threadIdx.x; f < item.frames; f += kNormThreads) {
-    y[f * step] =
-        static_cast<float>((static_cast<double>(clipped(f)) - (pivot + offset)) * factor + c.out_shift);
+    y[f * step] = static_cast<float>((static_cast<double>(clipped(f)) - mean) * factor + c.out_shift);
   }
 }
 
@@ -299,7 +301,7 @@ int reset(const LogMelCudaPlan& p, const LogMelCudaArgs& args, int* clip_max, gp
 
 int whole_clips(const LogMelCudaPlan& p, const LogMelCudaArgs& args, const int* clip_max,
                 gpu::Stream stream) {
-  if (p.config.clip != ClipRange::kClipMax && p.config.norm != FeatureNorm::kPerBin) return 0;
+  if (p.config.clip != ClipRange::kClipMax && p.config.norm == FeatureNorm::kNone) return 0;
   return gpu::gpu_launch(clip_kernel,
                          dim3(static_cast<unsigned>(p.config.n_mels), static_cast<unsigned>(args.count)),
                          dim3(kNormThreads), 0, stream, p, args, clip_max);

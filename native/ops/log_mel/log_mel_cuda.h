@@ -36,17 +36,17 @@ struct LogMelCudaArgs {
   bool s16 = false;        ///< int16 samples (value/32768), else float
 };
 
-/// Whether log_mel_cuda serves this configuration (n_fft ≤ 4096). The others go log_mel_frames_cuda, a real
-/// to complex FFT of every row, log_mel_spectrum_cuda.
+/// Whether log_mel_cuda serves this configuration (n_fft ≤ 4096, a product of 2, 3 and 5). The others go
+/// log_mel_frames_cuda, a real to complex FFT of every row, log_mel_spectrum_cuda.
 bool log_mel_cuda_fused(const LogMelConfig& config);
 /// Statistics of whole clips.
 size_t log_mel_cuda_workspace(const LogMelCudaPlan& plan, int64_t count);
 /// log_mel_cpu of every clip, one kernel; two more where the clip's maximum or a z-score is asked for.
 int log_mel_cuda(const LogMelCudaPlan& plan, const LogMelCudaArgs& args, void* workspace, void* stream);
 
-/// Windowed frames, dense [max_frames, n_fft] of double (plan.wide) or float; rows past the last are zeros.
+/// Windowed frames, dense [max_frames, 2·half] of double (plan.wide) or float; rows past the last are zeros.
 int log_mel_frames_cuda(const LogMelCudaPlan& plan, const LogMelCudaArgs& args, void* frames, void* stream);
-/// `spectrum` is dense [max_frames, n_fft/2 + 1] of complex double or float; the rest as log_mel_cuda.
+/// `spectrum` is dense [max_frames, half + 1] of complex double or float; the rest as log_mel_cuda.
 int log_mel_spectrum_cuda(const LogMelCudaPlan& plan, const LogMelCudaArgs& args, const void* spectrum,
                           void* workspace, void* stream);
 

@@ -30,16 +30,15 @@ bool in_enum(E value, E last) {
 
 bool is_flag(int32_t v) { return v == 0 || v == 1; }
 
-bool smooth(int64_t n) {
-  for (int64_t p : {2, 3, 5}) {
-    while (n % p == 0) n /= p;
-  }
-  return n == 1;
-}
-
 int64_t left_of_window(const LogMelConfig& c) { return c.window_centred ? (c.n_fft - c.win_length) / 2 : 0; }
 
 int64_t own_span(const LogMelConfig& c) { return c.window_centred ? c.n_fft : c.win_length; }
+
+/// Hz of the last bin where bins reach half the rate.
+double last_bin(const LogMelConfig& c) {
+  const double half = static_cast<double>(c.sample_rate) / 2;
+  return c.linspace_bins ? std::floor(half) : half;
+}
 
 constexpr double kSlaneyBreakHz = 1000.0, kSlaneyBreakMel = 15.0, kSlaneyHzPerMel = 200.0 / 3.0;
 const double kSlaneyLogStep = std::log(6.4) / 27.0;
@@ -72,9 +71,9 @@ double mel_to_hz(MelScale scale, double mel) {
 
 // Largest radices first: the first pass needs no twiddle factors. A lone 2 is avoided where 4·4 can replace
 // 8·2.
-std::vector<int> factor(int64_t n) {
+std::vector<int64_t> factor(int64_t n) {
   const int64_t size = n;
-  std::vector<int> radices;
+  std::vector<int64_t> radices;
   int twos = 0;
   for (; n % 2 == 0; n /= 2) ++twos;
   int eights = twos / 3, rest = twos % 3;
@@ -92,8 +91,12 @@ std::vector<int> factor(int64_t n) {
   radices.insert(radices.end(), static_cast<size_t>(fours), 4);
   for (; n % 3 == 0; n /= 3) radices.push_back(3);
   if (lone) radices.push_back(2);
+  for (int64_t p = 7; n > 1; p += 2) {
+    if (p * p > n) p = n;
+    for (; n % p == 0; n /= p) radices.push_back(p);
+  }
   // Long transforms leave the cache in their last passes: make that one pass of radix 8.
-  if (size > kLocalRows && radices.front() == 8)
+  if (size > kLocalRows && radices.front() == 8 && !is_summed(radices.back()))
     std::rotate(radices.begin(), radices.begin() + 1, radices.end());
   return radices;
 }
@@ -108,9 +111,17 @@ void fill_typed(const LogMelConfig& config, const LogMelPlan::Tables& t,
         i < config.win_length ? static_cast<T>(window[static_cast<size_t>(i)] * config.input_scale) : T{0};
   }
   int64_t pairs = 0;
-  for (const FftPass& p : t.passes) pairs += p.m * (p.radix - 1);
+  for (const FftPass& p : t.passes) pairs += p.m * (p.radix - 1) + (is_summed(p.radix) ? p.radix : 0);
   typed.twiddle = AlignedArray<T>(2 * pairs);
   for (const FftPass& p : t.passes) {
+    if (is_summed(p.radix)) {
+      T* root = typed.twiddle.data() + p.roots;
+      for (int64_t q = 0; q < p.radix; ++q) {
+        const double angle = 2.0 * M_PI * static_cast<double>(q) / static_cast<double>(p.radix);
+        *root++ = static_cast<T>(std::cos(angle));
+        *root++ = static_cast<T>(std::sin(angle));
+      }
+    }
     T* w = typed.twiddle.data() + p.twiddles;
     for (int64_t j = 0; j < p.m; ++j) {
       for (int64_t q = 1; q < p.radix; ++q) {
@@ -122,15 +133,21 @@ void fill_typed(const LogMelConfig& config, const LogMelPlan::Tables& t,
   }
   typed.split = AlignedArray<T>(2 * (t.half / 2 + 1));
   for (int64_t k = 0; k <= t.half / 2; ++k) {
-    const double angle = 2.0 * M_PI * static_cast<double>(k) / static_cast<double>(config.n_fft);
+    const double angle = M_PI * static_cast<double>(k) / static_cast<double>(t.half);
     typed.split[2 * k] = static_cast<T>(std::cos(angle));
     typed.split[2 * k + 1] = static_cast<T>(std::sin(angle));
   }
 }
 
 void fill_filters(const LogMelConfig& config, LogMelPlan::Tables& t) {
-  const std::vector<double> bank = mel_filterbank(config);
-  const int64_t bins = t.half + 1;
+  const std::vector<double> dense = mel_filterbank(config);
+  const int64_t bins = t.half + 1, own = config.n_fft / 2 + 1, step = fft_length(config) / config.n_fft;
+  std::vector<double> bank(static_cast<size_t>(config.n_mels * bins), 0.0);
+  for (int64_t m = 0; m < config.n_mels; ++m) {
+    for (int64_t k = 0; k < own; ++k) {
+      bank[static_cast<size_t>(m * bins + k * step)] = dense[static_cast<size_t>(m * own + k)];
+    }
+  }
   const double unit = config.power == 2 ? 0.25 : 0.5;
   t.filter = AlignedArray<LogMelPlan::Tables::Filter>(config.n_mels);
   int64_t total = 0;
@@ -164,14 +181,13 @@ void fill_filters(const LogMelConfig& config, LogMelPlan::Tables& t) {
 void validate(const LogMelConfig& c) {
   require(c.sample_rate >= 1 && static_cast<double>(c.sample_rate) <= kMaxRate, "sample_rate",
           "in [1, 2^31)");
-  require(c.n_fft >= 2 && c.n_fft <= kMaxFft && c.n_fft % 2 == 0 && smooth(c.n_fft), "n_fft",
-          "even, a product of 2, 3 and 5, and at most 16384");
+  require(c.n_fft >= 2 && c.n_fft <= kMaxFft, "n_fft", "in [2, 16384]");
   require(c.win_length >= 1 && c.win_length <= c.n_fft, "win_length", "in [1, n_fft]");
   require(c.hop >= 1 && c.hop <= kMaxHop, "hop", "in [1, 2^30]");
-  require(in_enum(c.window, Window::kRectangular), "window", "a known window");
+  require(in_enum(c.window, Window::kBlackman), "window", "a known window");
   require(is_flag(c.window_periodic), "window_periodic", "0 or 1");
   require(is_flag(c.window_centred), "window_centred", "0 or 1");
-  require(in_enum(c.padding, FramePadding::kKaldiReflect), "padding", "a known padding");
+  require(in_enum(c.padding, FramePadding::kEdge), "padding", "a known padding");
   require(c.frame_span == 0 ||
               (c.padding == FramePadding::kNone && c.frame_span >= own_span(c) && c.frame_span <= kMaxHop),
           "frame_span", "0, or (without padding) at least the frame's own span");
@@ -184,7 +200,8 @@ void validate(const LogMelConfig& c) {
   require(c.power == 2 || c.power == 1, "power", "1 or 2");
   require(c.n_mels >= 1 && c.n_mels <= kMaxMels, "n_mels", "in [1, 4096]");
   require(std::isfinite(c.f_min) && c.f_min >= 0, "f_min", "finite and not negative");
-  const double top = c.f_max == 0 ? static_cast<double>(c.sample_rate) / 2 : c.f_max;
+  require(is_flag(c.linspace_bins), "linspace_bins", "0 or 1");
+  const double top = c.f_max == 0 ? last_bin(c) : c.f_max;
   require(std::isfinite(c.f_max) && top > c.f_min, "f_max", "finite and above f_min");
   require(in_enum(c.mel_scale, MelScale::kKaldi), "mel_scale", "a known scale");
   require(is_flag(c.slaney_norm), "slaney_norm", "0 or 1");
@@ -197,7 +214,7 @@ void validate(const LogMelConfig& c) {
   require(c.clip == ClipRange::kNone || (std::isfinite(c.clip_range) && c.clip_range >= 0), "clip_range",
           "finite and not negative");
   require(c.clip != ClipRange::kFixedMax || std::isfinite(c.clip_maximum), "clip_maximum", "finite");
-  require(in_enum(c.norm, FeatureNorm::kPerBin), "norm", "a known normalisation");
+  require(in_enum(c.norm, FeatureNorm::kPerBinStd), "norm", "a known normalisation");
   require(is_flag(c.norm_ddof), "norm_ddof", "0 or 1");
   require(is_flag(c.norm_eps_on_var), "norm_eps_on_var", "0 or 1");
   require(std::isfinite(c.norm_eps) && c.norm_eps >= 0, "norm_eps", "finite and not negative");
@@ -226,6 +243,9 @@ std::vector<double> window_values(const LogMelConfig& c) {
         break;
       case Window::kRectangular:
         break;
+      case Window::kBlackman:
+        v = 0.42 - 0.5 * cosine + 0.08 * std::cos(4.0 * M_PI * static_cast<double>(i) / period);
+        break;
     }
   }
   return w;
@@ -233,8 +253,9 @@ std::vector<double> window_values(const LogMelConfig& c) {
 
 std::vector<double> mel_filterbank(const LogMelConfig& c) {
   const int64_t bins = c.n_fft / 2 + 1;
-  const double rate = static_cast<double>(c.sample_rate);
-  const double top = c.f_max == 0 ? rate / 2 : c.f_max;
+  const double top = c.f_max == 0 ? last_bin(c) : c.f_max;
+  const double step = c.linspace_bins ? last_bin(c) / static_cast<double>(bins - 1)
+                                      : static_cast<double>(c.sample_rate) / static_cast<double>(c.n_fft);
   const double mel_low = hz_to_mel(c.mel_scale, c.f_min), mel_high = hz_to_mel(c.mel_scale, top);
   const bool mel_space = c.mel_scale == MelScale::kKaldi;
   // Corners of the triangles, in Hz, or in mels where Kaldi draws them.
@@ -250,7 +271,7 @@ std::vector<double> mel_filterbank(const LogMelConfig& c) {
     const double norm = c.slaney_norm ? 2.0 / (at[2] - at[0]) : 1.0;
     for (int64_t k = 0; k < bins; ++k) {
       if (mel_space && k == bins - 1) break;  // Kaldi has no Nyquist bin
-      const double hz = rate * static_cast<double>(k) / static_cast<double>(c.n_fft);
+      const double hz = step * static_cast<double>(k);
       const double f = mel_space ? hz_to_mel(c.mel_scale, hz) : hz;
       const double w = std::min((f - at[0]) / (at[1] - at[0]), (at[2] - f) / (at[2] - at[1]));
       if (w > 0) bank[static_cast<size_t>(m * bins + k)] = w * norm;
@@ -266,6 +287,7 @@ int64_t window_start(const LogMelConfig& c, int64_t frame) {
       return at + left_of_window(c);
     case FramePadding::kReflect:
     case FramePadding::kZero:
+    case FramePadding::kEdge:
       return at - c.n_fft / 2 + left_of_window(c);
     case FramePadding::kKaldiReflect:
       return at + c.hop / 2 - c.win_length / 2;
@@ -283,12 +305,14 @@ int64_t padded_source(FramePadding padding, int64_t i, int64_t n) {
     const int64_t r = ((i % (2 * n)) + 2 * n) % (2 * n);
     return r < n ? r : 2 * n - 1 - r;
   }
+  if (padding == FramePadding::kEdge && n > 0) return i < 0 ? 0 : n - 1;
   return -1;
 }
 
 int64_t frame_count(const LogMelConfig& c, int64_t n) {
   if (n <= 0) return 0;
   int64_t frames = 0;
+  const int64_t centred = 1 + (n - c.n_fft % 2) / c.hop;
   switch (c.padding) {
     case FramePadding::kNone: {
       const int64_t span = c.frame_span ? c.frame_span : own_span(c);
@@ -296,10 +320,11 @@ int64_t frame_count(const LogMelConfig& c, int64_t n) {
       break;
     }
     case FramePadding::kReflect:
-      frames = n > c.n_fft / 2 ? 1 + n / c.hop : 0;
+      frames = n > c.n_fft / 2 ? centred : 0;
       break;
     case FramePadding::kZero:
-      frames = 1 + n / c.hop;
+    case FramePadding::kEdge:
+      frames = centred;
       break;
     case FramePadding::kKaldiReflect:
       frames = (n + c.hop / 2) / c.hop;
@@ -311,19 +336,25 @@ int64_t frame_count(const LogMelConfig& c, int64_t n) {
 LogMelPlan::LogMelPlan(const LogMelConfig& config) : config_(config) {
   validate(config);
   auto t = std::make_unique<Tables>();
-  t->half = config.n_fft / 2;
+  t->half = fft_length(config) / 2;
   t->span = round_up(config.win_length, 4);
 
-  const std::vector<int> radices = factor(t->half);
+  const std::vector<int64_t> radices = factor(t->half);
   int64_t m = 1, twiddles = 0;
-  for (int radix : radices) {
-    t->passes.push_back({radix, m, twiddles});
+  for (int64_t radix : radices) {
+    t->passes.push_back({radix, m, twiddles, 0});
     twiddles += 2 * m * (radix - 1);
+    if (is_summed(radix)) t->spare_rows = std::max(t->spare_rows, radix);
     m *= radix;
     if (m <= kLocalRows || m == radix) {
       ++t->local_passes;
       t->local_rows = m;
     }
+  }
+  for (FftPass& p : t->passes) {
+    if (!is_summed(p.radix)) continue;
+    p.roots = twiddles;
+    twiddles += 2 * p.radix;
   }
   t->row = AlignedArray<int32_t>(t->half + 1);
   for (int64_t c = 0; c < t->half; ++c) {
@@ -341,7 +372,7 @@ LogMelPlan::LogMelPlan(const LogMelConfig& config) : config_(config) {
   const bool whole_band = t->bin_begin <= 1 && t->bin_end >= t->half;
   const bool plain = config.log == LogKind::kNone && config.norm == FeatureNorm::kNone && !config.remove_dc &&
                      config.preemphasis == 0 && config.window != Window::kRectangular;
-  t->wide = !(plain && whole_band);
+  t->wide = !(plain && whole_band && t->spare_rows == 0);
   if (t->wide) {
     fill_typed(config, *t, t->f64);
   } else {
@@ -386,6 +417,8 @@ int64_t log_mel_first_needed(const LogMelPlan& plan, int64_t frame, int64_t rece
   // The reflection at the end reaches back by at most half a window (or FFT frame) and the edge itself.
   if (c.padding == FramePadding::kReflect || c.padding == FramePadding::kKaldiReflect) {
     needed = std::min(needed, received - c.n_fft - 1);
+  } else if (c.padding == FramePadding::kEdge) {
+    needed = std::min(needed, received - 1);
   }
   return std::max<int64_t>(0, needed - c.preemphasis_signal);
 }

@@ -104,7 +104,7 @@ void log_mel_ref(const LogMelConfig& c, const LogMelArgs& args, double* y) {
     const double low = top - c.clip_range;
     for (int64_t i = 0; i < count; ++i) y[i] = std::max(y[i], low);
   }
-  if (c.norm == FeatureNorm::kPerBin) {
+  if (c.norm != FeatureNorm::kNone) {
     for (int64_t m = 0; m < c.n_mels; ++m) {
       // Around the first value, so that a constant bin has exactly no variance.
       const double pivot = at(0, m);
@@ -113,7 +113,9 @@ void log_mel_ref(const LogMelConfig& c, const LogMelArgs& args, double* y) {
       mean = pivot + mean / static_cast<double>(frames);
       for (int64_t f = 0; f < frames; ++f) squares += (at(f, m) - mean) * (at(f, m) - mean);
       const double var = frames > c.norm_ddof ? squares / static_cast<double>(frames - c.norm_ddof) : 0.0;
-      const double spread = c.norm_eps_on_var ? std::sqrt(var + c.norm_eps) : std::sqrt(var) + c.norm_eps;
+      double spread = c.norm_eps_on_var ? std::sqrt(var + c.norm_eps) : std::sqrt(var) + c.norm_eps;
+      if (c.norm == FeatureNorm::kPerBinMean) spread = 1;
+      if (c.norm == FeatureNorm::kPerBinStd) mean = 0;
       for (int64_t f = 0; f < frames; ++f) at(f, m) = spread > 0 ? (at(f, m) - mean) / spread : 0.0;
     }
   }

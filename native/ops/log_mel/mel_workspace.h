@@ -23,7 +23,7 @@ struct MelTarget {
 
 /// One worker's scratch.
 struct MelWorkspace {
-  void* fft = nullptr;              ///< [half + 1] rows of one vector real, one imaginary
+  void* fft = nullptr;              ///< [half + 1 + spare_rows] rows of one vector real, one imaginary
   float* spectrum = nullptr;        ///< [half + 1][lanes] power or magnitude
   float* stage = nullptr;           ///< samples of one vector of frames where they cannot be read in place
   float* stage_previous = nullptr;  ///< the sample before each, for preemphasis_signal

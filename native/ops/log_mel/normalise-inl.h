@@ -37,8 +37,8 @@ HWY_NOINLINE void ClipRows(float* y, int64_t rows, int64_t cols, int64_t ldy, fl
   }
 }
 
-/// What turns x into its z-score, scaled and shifted: x → (x − mean)·factor + shift. A bin that never changes
-/// has no spread to divide by and becomes 0.
+/// What turns x into its z-score, scaled and shifted: x → (x − mean)·factor + shift; or half of it
+/// (FeatureNorm). A bin that never changes has no spread to divide by and becomes 0.
 struct ZScore {
   double mean, factor, shift;
   ZScore(const LogMelConfig& c, double pivot, double sum, double squares, int64_t frames) {
@@ -47,8 +47,8 @@ struct ZScore {
     const double spread = squares - sum * offset;
     const double var = frames > c.norm_ddof && spread > 0 ? spread / (n - c.norm_ddof) : 0.0;
     const double by = c.norm_eps_on_var ? std::sqrt(var + c.norm_eps) : std::sqrt(var) + c.norm_eps;
-    mean = pivot + offset;
-    factor = by > 0 ? c.out_scale / by : 0.0;
+    mean = c.norm == FeatureNorm::kPerBinStd ? 0.0 : pivot + offset;
+    factor = c.norm == FeatureNorm::kPerBinMean ? c.out_scale : by > 0 ? c.out_scale / by : 0.0;
     shift = c.out_shift;
   }
 };

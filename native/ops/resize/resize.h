@@ -13,6 +13,8 @@ enum class ResizeFilter : int32_t {
   kLanczos = 1,   ///< a = 3
   kBilinear = 2,  ///< triangle
   kBicubic = 3,   ///< a = −0.5 antialiased; the non-antialiased float form uses a = −0.75 (see below)
+  kBox = 4,       ///< bytes only, as the next
+  kHamming = 5,
 };
 
 /// The image is resized to out_height × out_width, of which only the window [crop_y, crop_y + crop_h) ×

@@ -16,6 +16,10 @@ const char* filter_name(ResizeFilter filter) {
       return "lanczos";
     case ResizeFilter::kBilinear:
       return "bilinear";
+    case ResizeFilter::kBox:
+      return "box";
+    case ResizeFilter::kHamming:
+      return "Hamming";
     case ResizeFilter::kBicubic:
       return "bicubic";
   }
@@ -70,7 +74,7 @@ ResizeGeometry random_geometry(Random& random, int64_t large) {
 Parity u8_parity(Random& random, const ResizeKernels& kernels) {
   ResizeU8Args args;
   const ResizeGeometry g = args.geometry = random_geometry(random, 400);
-  args.filter = static_cast<ResizeFilter>(random.integer(0, 3));
+  args.filter = static_cast<ResizeFilter>(random.integer(0, 5));
   args.channels = random.integer(1, 4);
   args.ldx = g.in_width * args.channels + (random.coin() ? random.integer(1, 40) : 0);
   args.ldy = g.crop_w * args.channels + (random.coin() ? random.integer(1, 40) : 0);

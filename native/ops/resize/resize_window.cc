@@ -9,7 +9,16 @@ namespace sns {
 namespace {
 
 double half_width(ResizeFilter filter) {
-  return filter == ResizeFilter::kLanczos ? 3.0 : filter == ResizeFilter::kBicubic ? 2.0 : 1.0;
+  switch (filter) {
+    case ResizeFilter::kLanczos:
+      return 3.0;
+    case ResizeFilter::kBicubic:
+      return 2.0;
+    case ResizeFilter::kBox:
+      return 0.5;
+    default:
+      return 1.0;
+  }
 }
 
 double triangle(double x) {
@@ -32,6 +41,16 @@ double sinc(double x) {
 }
 
 double lanczos3(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
+
+double box(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
+
+double hamming(double x) {
+  x = std::fabs(x);
+  if (x == 0.0) return 1.0;
+  if (x >= 1.0) return 0.0;
+  x *= M_PI;
+  return std::sin(x) / x * (0.54 + 0.46 * std::cos(x));
+}
 
 template <class Filter>
 ResizeWindow stretched(const ResizeAxis& axis, int64_t i, double* weights, Filter filter) {
@@ -93,6 +112,10 @@ ResizeWindow resize_window(const ResizeAxis& axis, int64_t i, double* weights) {
       return stretched(axis, i, weights, lanczos3);
     case ResizeFilter::kBicubic:
       return stretched(axis, i, weights, [](double x) { return cubic(x, -0.5); });
+    case ResizeFilter::kBox:
+      return stretched(axis, i, weights, box);
+    case ResizeFilter::kHamming:
+      return stretched(axis, i, weights, hamming);
     default:
       return stretched(axis, i, weights, [](double x) { return triangle(x); });
   }

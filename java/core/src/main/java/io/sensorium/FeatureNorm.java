@@ -6,5 +6,11 @@ public enum FeatureNorm {
     NONE,
 
     /** Zero mean and unit deviation of each mel bin over time. */
-    PER_BIN
+    PER_BIN,
+
+    /** Zero mean of each mel bin over time. */
+    PER_BIN_MEAN,
+
+    /** Unit deviation of each mel bin over time. */
+    PER_BIN_STD
 }

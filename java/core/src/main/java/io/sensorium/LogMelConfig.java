@@ -9,7 +9,7 @@ import java.util.Objects;
  * normalise, {@code y·outScale + outShift}.
  *
  * @param sampleRate of the samples
- * @param nFft length of the Fourier transform: even, no prime factor above 5, at most 16384
+ * @param nFft length of the Fourier transform, in [2, 16384]; fast where it is even and has no prime factor above 5
  * @param winLength length of the window, at most nFft
  * @param hop samples from one frame to the next
  * @param frameSpan with {@link Padding#NONE} only: samples that a frame must find in the signal, if more than its own
@@ -28,6 +28,8 @@ import java.util.Objects;
  * @param power 2 is the power spectrum, 1 the magnitude
  * @param fMin lower edge of the first filter
  * @param fMax upper edge of the last filter; 0 is half the sample rate
+ * @param linspaceBins bins lie evenly from 0 to ⌊sampleRate/2⌋ (torchaudio, transformers), which is the end that fMax 0
+ *     means; else bin k is {@code k·sampleRate/nFft}. It matters for odd rates and odd nFft
  * @param melScale formula of the mel scale
  * @param slaneyNorm whether triangles have equal areas
  * @param log which logarithm
@@ -63,6 +65,7 @@ public record LogMelConfig(
         double power,
         double fMin,
         double fMax,
+        boolean linspaceBins,
         MelScale melScale,
         boolean slaneyNorm,
         LogKind log,
@@ -134,6 +137,7 @@ public record LogMelConfig(
         builder.power = power;
         builder.fMin = fMin;
         builder.fMax = fMax;
+        builder.linspaceBins = linspaceBins;
         builder.melScale = melScale;
         builder.slaneyNorm = slaneyNorm;
         builder.log = log;
@@ -172,6 +176,7 @@ public record LogMelConfig(
         private double power = 2;
         private double fMin;
         private double fMax;
+        private boolean linspaceBins;
         private MelScale melScale = MelScale.HTK;
         private boolean slaneyNorm;
         private LogKind log = LogKind.NONE;
@@ -298,6 +303,12 @@ public record LogMelConfig(
             return this;
         }
 
+        /** Sets {@link LogMelConfig#linspaceBins()}. */
+        public Builder linspaceBins(boolean value) {
+            this.linspaceBins = value;
+            return this;
+        }
+
         /** Sets {@link LogMelConfig#melScale()}. */
         public Builder melScale(MelScale value) {
             this.melScale = value;
@@ -409,6 +420,7 @@ public record LogMelConfig(
                     power,
                     fMin,
                     fMax,
+                    linspaceBins,
                     melScale,
                     slaneyNorm,
                     log,

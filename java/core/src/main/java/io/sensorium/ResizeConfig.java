@@ -8,9 +8,9 @@ import java.util.Objects;
  *
  * @param mode the rule
  * @param filter PIL's filter
- * @param height SQUASH: rows; SHORTEST_EDGE: the shorter side
- * @param width SQUASH: columns
- * @param cropH rows cut from the centre after NONE, SQUASH or SHORTEST_EDGE, black where there are none; 0 = no crop
+ * @param height SQUASH: rows; SHORTEST_EDGE, SHORTEST_LONGEST: the shorter side; FIT: most rows
+ * @param width SQUASH: columns; SHORTEST_LONGEST: most of the longer side; FIT: most columns
+ * @param cropH rows cut from the centre after all but SMART and NAFLEX, black where there are none; 0 = no crop
  * @param cropW columns likewise
  * @param factor SMART: sides are multiples of it; NAFLEX: the patch size
  * @param minPixels SMART: least height·width
@@ -46,7 +46,11 @@ public record ResizeConfig(
         /** Qwen2-VL's smart_resize; sides may differ up to 200 times. */
         SMART,
         /** SigLIP2's largest size of at most {@code maxPatches} patches. */
-        NAFLEX
+        NAFLEX,
+        /** As SHORTEST_EDGE, but the longer side at most {@code width}. */
+        SHORTEST_LONGEST,
+        /** As large as height × width allows, in proportion, truncated. */
+        FIT
     }
 
     /** PIL's filters in PIL's order. */
@@ -58,7 +62,11 @@ public record ResizeConfig(
         /** Triangle. */
         BILINEAR,
         /** Cubic, a = −0.5. */
-        BICUBIC
+        BICUBIC,
+        /** Mean of the pixels under it. */
+        BOX,
+        /** Hamming. */
+        HAMMING
     }
 
     /** Pictures stay as they are. */

@@ -12,5 +12,8 @@ public enum Window {
     POVEY,
 
     /** All ones. */
-    RECTANGULAR
+    RECTANGULAR,
+
+    /** 0.42 − 0.5·cos + 0.08·cos 2x. */
+    BLACKMAN
 }

@@ -1,35 +1,27 @@
 package io.sensorium.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.sensorium.ClipRange;
 import io.sensorium.Engine;
 import io.sensorium.FeatureNorm;
 import io.sensorium.LogMelConfig;
-import io.sensorium.media.Picture;
-import io.sensorium.media.Pictures;
 import io.sensorium.media.Sound;
-import io.sensorium.media.Wav;
-import io.sensorium.models.AudioFrontEnd;
 import io.sensorium.models.AudioPreset;
-import io.sensorium.models.ImageFrontEnd;
 import io.sensorium.models.ImagePreset;
 import io.sensorium.models.ImagePresets;
 import io.sensorium.models.LogMelPresets;
 import io.sensorium.models.ModelLoader;
+import io.sensorium.models.Parameters;
 import io.sensorium.models.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.FloatBuffer;
-import java.nio.IntBuffer;
-import java.nio.LongBuffer;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -40,29 +32,40 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "features",
         description = {
-            "What a published front end gives for a sound (tensor 'features') or a picture (tensor 'pixel_values'), as",
-            "safetensors. --config is a preprocessor_config.json; of a picture it needs no --preset."
+            "What a published front end gives for a sound (tensor 'features') or a picture ('pixel_values' and what its",
+            "reference puts beside them), as safetensors."
         })
 final class FeaturesCommand implements Callable<Integer> {
     @Option(names = "--preset", completionCandidates = Names.class, description = "One of: ${COMPLETION-CANDIDATES}.")
     private String preset;
 
-    @Option(names = "--config", paramLabel = "F", description = "A preprocessor_config.json, read over the preset.")
+    @Option(
+            names = "--config",
+            paramLabel = "F",
+            description = "A preprocessor_config.json, read over the preset; without one it names its own.")
     private Path config;
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY=VALUE",
+            description =
+                    "One parameter by its published name, over the file's (n_fft=512, size.height=384); repeatable.")
+    private List<String> set = new ArrayList<>();
+
+    @Option(
+            names = "--in",
+            paramLabel = "F",
+            description = "A WAV, a picture, a .npy, or a tensor as FILE.safetensors#name. Several give a batch.")
+    private List<String> in = new ArrayList<>();
+
+    @Option(
+            names = "--rate",
+            paramLabel = "HZ",
+            description = "Sample rate of a .npy or a tensor; the preset's own if it is not given.")
+    private Integer rate;
 
     @Option(names = "--list", description = "List the presets of sound and what of them can be streamed.")
     private boolean list;
-
-    @ArgGroup(exclusive = true, multiplicity = "0..1")
-    private Input input;
-
-    static final class Input {
-        @Option(names = "--audio", required = true, paramLabel = "F", description = "A WAV file, resampled if need be.")
-        private Path audio;
-
-        @Option(names = "--image", required = true, paramLabel = "F", description = "A PNG or JPEG.")
-        private Path image;
-    }
 
     @Option(names = "--out", paramLabel = "F", description = "The safetensors file to write.")
     private Path out;
@@ -99,144 +102,126 @@ final class FeaturesCommand implements Callable<Integer> {
             list();
             return 0;
         }
-        if (input == null || (out == null && stream == null)) {
-            throw new ParameterException(
-                    spec.commandLine(), "--audio or --image, and --out (or --stream), are needed; or --list");
+        if (in.isEmpty() || (out == null && stream == null)) {
+            throw wrong("--in and --out (or --stream) are needed; or --list");
         }
-        if ((stream == null || input.audio == null) && (stream != null || maximum != null || checkOffline)) {
-            throw new ParameterException(
-                    spec.commandLine(), "--maximum and --check-offline need --stream, and --stream needs --audio");
+        if (stream == null && (maximum != null || checkOffline)) {
+            throw wrong("--maximum and --check-offline need --stream");
         }
-        if (out != null) {
-            Inputs.checkWritable(out);
+        if (rate != null && rate < 1) {
+            throw wrong("--rate: at least 1 Hz");
         }
-        return input.image != null ? image(input.image) : audio(input.audio);
+        Inputs.checkWritable(out);
+        Parameters parameters = config == null ? Parameters.NONE : Parameters.of(ModelLoader.readConfig(config));
+        String name = name(parameters);
+        for (String assignment : set) {
+            parameters = parameters.with(assignment);
+        }
+        return ImagePresets.all().containsKey(name) ? pictures(name, parameters) : sounds(name, parameters);
     }
 
-    private int image(Path file) throws IOException {
-        if (preset == null && config == null) {
-            throw new ParameterException(spec.commandLine(), "--image needs --preset or --config");
+    /** The preset that is given, or else the one of the file. */
+    private String name(Parameters parameters) {
+        String name = preset;
+        if (name == null) {
+            name = ImagePresets.named(parameters);
         }
-        ImagePreset chosen = config == null
-                ? ImagePresets.get(preset)
-                : preset == null
-                        ? ImagePresets.configured(ModelLoader.readConfig(config))
-                        : ImagePresets.configured(preset, ModelLoader.readConfig(config));
-        Picture picture = Pictures.read(file);
-        ImageFrontEnd.Pixels pixels;
-        long nanos;
+        if (name == null) {
+            name = LogMelPresets.named(parameters);
+        }
+        if (name == null) {
+            throw wrong(
+                    config == null
+                            ? "--preset or --config is needed"
+                            : "--config names no front end that is known; give its --preset");
+        }
+        List<String> names = new ArrayList<>();
+        new Names().forEach(names::add);
+        if (!names.contains(name)) {
+            throw new UserError("no preset '" + name + "'; there are " + String.join(", ", names));
+        }
+        return name;
+    }
+
+    private ParameterException wrong(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+
+    private int pictures(String name, Parameters parameters) throws IOException {
+        if (stream != null || rate != null) {
+            throw wrong("--stream and --rate are for sound; " + name + " takes pictures");
+        }
+        ImagePreset chosen = ImagePresets.configured(name, parameters);
+        PictureFeatures features;
         try (Engine engine = Engine.builder().threads(threads).open()) {
-            ImageFrontEnd frontEnd = new ImageFrontEnd(engine, chosen);
-            long start = System.nanoTime();
-            pixels = Inputs.named(
-                    file.getFileName().toString(),
-                    () -> frontEnd.run(picture.pixels(), picture.height(), picture.width()));
-            nanos = System.nanoTime() - start;
+            features = PictureFeatures.run(
+                    engine, chosen, in.stream().map(InputFile::of).toList());
         }
         SafetensorsWriter writer =
                 new SafetensorsWriter().metadata("preset", chosen.name()).metadata("reference", chosen.reference());
-        long[] shape = pixels.shape();
-        if (chosen.layout() != ImagePreset.Layout.MERGED) {
-            shape = LongStream.concat(LongStream.of(1), Arrays.stream(shape)).toArray();
-        }
-        writer.add("pixel_values", pixels.values(), shape);
-        if (chosen.layout() == ImagePreset.Layout.PATCHES) {
-            int most = (int) shape[1];
-            int[] mask = new int[most];
-            Arrays.fill(mask, 0, pixels.gridH() * pixels.gridW(), 1);
-            writer.add("pixel_attention_mask", IntBuffer.wrap(mask), 1, most);
-            writer.add("spatial_shapes", LongBuffer.wrap(new long[] {pixels.gridH(), pixels.gridW()}), 1, 2);
-        } else if (chosen.layout() == ImagePreset.Layout.MERGED) {
-            writer.add("image_grid_thw", LongBuffer.wrap(new long[] {1, pixels.gridH(), pixels.gridW()}), 1, 3);
-        }
+        features.addTo(writer);
         writer.write(out);
         if (json) {
-            ObjectNode root = new ObjectMapper()
-                    .createObjectNode()
-                    .put("preset", chosen.name())
-                    .put("reference", chosen.reference())
-                    .put("height", pixels.height())
-                    .put("width", pixels.width())
-                    .put("milliseconds", nanos / 1e6)
-                    .put("out", out.toString());
-            ArrayNode sizes = root.putArray("shape");
-            for (long size : shape) {
-                sizes.add(size);
-            }
-            spec.commandLine().getOut().println(root.toPrettyString());
+            ObjectNode root = root(chosen.name(), chosen.reference());
+            features.describe(root);
+            print(root.put("out", out.toString()));
         } else {
-            new Table("lllrr", "preset", "picture", "shape", "pixels", "ms")
-                    .row(
-                            chosen.name(),
-                            picture.width() + "×" + picture.height(),
-                            Arrays.toString(shape),
-                            pixels.width() + "×" + pixels.height(),
-                            String.format(Locale.ROOT, "%.2f", nanos / 1e6))
-                    .print(spec.commandLine().getOut());
+            features.table().print(spec.commandLine().getOut());
         }
         return 0;
     }
 
-    private int audio(Path audio) throws IOException {
-        if (preset == null) {
-            throw new ParameterException(spec.commandLine(), "--audio needs --preset");
-        }
-        AudioPreset chosen = config == null
-                ? LogMelPresets.get(preset)
-                : LogMelPresets.configured(preset, ModelLoader.readConfig(config), 16000);
-        if (stream != null) {
-            return stream(chosen, audio, stream);
-        }
-        Sound sound = Wav.read(audio);
-        int rate = chosen.logMel().sampleRate();
-        AudioFrontEnd.Features features;
-        long nanos;
-        try (Engine engine = Engine.builder().threads(threads).open();
-                AudioFrontEnd frontEnd = new AudioFrontEnd(engine, chosen)) {
-            String name = audio.getFileName().toString();
-            var samples = Inputs.named(name, () -> Inputs.atRate(engine, sound, rate));
-            long start = System.nanoTime();
-            features = Inputs.named(name, () -> frontEnd.run(samples));
-            nanos = System.nanoTime() - start;
-        }
-        new SafetensorsWriter()
-                .metadata("preset", preset)
-                .metadata("reference", chosen.reference())
-                .metadata("valid_frames", String.valueOf(features.validFrames()))
-                .add("features", features.values(), features.shape())
-                .write(out);
-        if (json) {
-            ObjectNode root = new ObjectMapper()
-                    .createObjectNode()
-                    .put("preset", preset)
-                    .put("reference", chosen.reference())
-                    .put("sample_rate", rate)
-                    .put("valid_frames", features.validFrames())
-                    .put("milliseconds", nanos / 1e6)
-                    .put("out", out.toString());
-            ArrayNode shape = root.putArray("shape");
-            for (long size : features.shape()) {
-                shape.add(size);
+    private int sounds(String name, Parameters parameters) throws IOException {
+        List<InputFile.Sounds> inputs = new ArrayList<>();
+        for (String text : in) {
+            InputFile file = InputFile.of(text);
+            if (rate != null && !file.isTensor()) {
+                throw wrong("--rate: " + file.name() + " tells its own");
             }
-            spec.commandLine().getOut().println(root.toPrettyString());
+            inputs.add(file.sounds(rate == null ? 0 : rate, "waveform"));
+        }
+        AudioPreset chosen =
+                LogMelPresets.configured(name, parameters, inputs.get(0).rate());
+        if (stream != null) {
+            InputFile.Sounds one = inputs.get(0);
+            if (inputs.size() > 1 || one.clips().size() != 1) {
+                throw wrong("--stream takes one sound");
+            }
+            int own = one.rate() == 0 ? chosen.logMel().sampleRate() : one.rate();
+            return stream(chosen, new Sound(one.clips().get(0), own, 1), stream);
+        }
+        SoundFeatures features;
+        try (Engine engine = Engine.builder().threads(threads).open()) {
+            features = SoundFeatures.run(
+                    engine, chosen, inputs, InputFile.of(in.get(0)).name());
+        }
+        SafetensorsWriter writer =
+                new SafetensorsWriter().metadata("preset", name).metadata("reference", chosen.reference());
+        features.addTo(writer);
+        writer.write(out);
+        if (json) {
+            ObjectNode root = root(name, chosen.reference());
+            features.describe(root);
+            print(root.put("out", out.toString()));
         } else {
-            new Table("llrrr", "preset", "shape", "valid frames", "time span", "ms")
-                    .row(
-                            preset,
-                            Arrays.toString(features.shape()),
-                            features.validFrames(),
-                            String.format(Locale.ROOT, "0.000–%.3f s", sound.micros() / 1e6),
-                            String.format(Locale.ROOT, "%.2f", nanos / 1e6))
-                    .print(spec.commandLine().getOut());
+            features.table().print(spec.commandLine().getOut());
         }
         return 0;
+    }
+
+    private static ObjectNode root(String name, String reference) {
+        return new ObjectMapper().createObjectNode().put("preset", name).put("reference", reference);
+    }
+
+    private void print(ObjectNode root) {
+        spec.commandLine().getOut().println(root.toPrettyString());
     }
 
     private void list() {
         Table table = new Table("lrrrrlll", "preset", "rate", "n_fft", "hop", "mels", "length", "stream", "reference");
         for (AudioPreset p : LogMelPresets.all().values()) {
             LogMelConfig c = p.logMel();
-            String length = p.clips() > 1
+            String length = p.clips() > 0
                     ? p.clips() + " clips of " + p.samples()
                     : p.samples() > 0
                             ? p.fit().name().toLowerCase(Locale.ROOT) + " " + p.samples()
@@ -249,11 +234,10 @@ final class FeaturesCommand implements Callable<Integer> {
         table.print(spec.commandLine().getOut());
     }
 
-    private int stream(AudioPreset chosen, Path file, double millis) throws IOException {
+    private int stream(AudioPreset chosen, Sound sound, double millis) throws IOException {
         if (!(millis > 0 && millis <= 1e7)) {
-            throw new ParameterException(spec.commandLine(), "--stream: milliseconds above 0 and up to 10000000");
+            throw wrong("--stream: milliseconds above 0 and up to 10000000");
         }
-        Sound sound = Wav.read(file);
         LogMelConfig logMel = FeatureStream.config(chosen, maximum);
         FeatureStream.Run run;
         boolean equal = true;

@@ -142,7 +142,7 @@ final class GoldenCases {
     }
 
     private void audio() throws IOException {
-        String preset = alias(description.path("preset").asText());
+        String preset = description.path("preset").asText();
         if (!LogMelPresets.all().containsKey(preset)) {
             outcomes.add(Outcome.unsupported(name, "features", "preset " + preset));
             return;
@@ -243,16 +243,6 @@ final class GoldenCases {
             out.put(i * row, values, Math.toIntExact(i * shape[axis] * inner), row);
         }
         return out;
-    }
-
-    private static String alias(String preset) {
-        return switch (preset) {
-            case "kaldi80" -> "speech2text";
-            case "seamless-m4t", "seamless_m4t" -> "seamless";
-            case "phi4-mm", "phi4" -> "phi4mm";
-            case "gemma-3n" -> "gemma3n";
-            default -> preset;
-        };
     }
 
     private void codes() throws IOException {

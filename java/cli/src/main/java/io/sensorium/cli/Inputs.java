@@ -46,19 +46,23 @@ final class Inputs {
     }
 
     static FloatBuffer atRate(Engine engine, Sound sound, int rate) {
-        if (sound.sampleRate() == rate) {
-            return sound.samples();
+        return atRate(engine, sound.samples(), sound.sampleRate(), rate);
+    }
+
+    static FloatBuffer atRate(Engine engine, FloatBuffer samples, int from, int to) {
+        if (from == to) {
+            return samples;
         }
-        try (Resampler resampler = engine.resampler(sound.sampleRate(), rate)) {
-            long length = resampler.outputLength(sound.samples().remaining());
+        try (Resampler resampler = engine.resampler(from, to)) {
+            long length = resampler.outputLength(samples.remaining());
             if (length > 1 << 28) {
-                throw new UserError("resampled from " + sound.sampleRate() + " to " + rate + " Hz it would have "
-                        + length + " samples; the limit is " + (1 << 28));
+                throw new UserError("resampled from " + from + " to " + to + " Hz it would have " + length
+                        + " samples; the limit is " + (1 << 28));
             }
             FloatBuffer out = ByteBuffer.allocateDirect(Math.toIntExact(4 * length))
                     .order(ByteOrder.nativeOrder())
                     .asFloatBuffer();
-            resampler.run(sound.samples(), out);
+            resampler.run(samples, out);
             return out;
         }
     }

@@ -23,6 +23,7 @@ import picocli.CommandLine.ScopeType;
         subcommands = {
             EncodeCommand.class,
             FeaturesCommand.class,
+            ResampleCommand.class,
             EmbedCommand.class,
             InfoCommand.class,
             CheckCommand.class

@@ -167,6 +167,7 @@ public final class Structs {
         c.power(config.power());
         c.f_min(config.fMin());
         c.f_max(config.fMax());
+        c.linspace_bins(bool(config.linspaceBins()));
         c.mel_scale(config.melScale().ordinal());
         c.slaney_norm(bool(config.slaneyNorm()));
         c.log(config.log().ordinal());

@@ -1,6 +1,8 @@
 package io.sensorium.media;
 
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.zip.CRC32;
 
 /**
@@ -9,9 +11,12 @@ import java.util.zip.CRC32;
  * @param format "png" or "jpeg"
  * @param width in pixels, positive
  * @param height in pixels, positive
+ * @param orientation 1 to 8, as EXIF says; 1 where it says nothing
  * @param essential a file of the same pixels without text, profiles, transparency and other extras
  */
-record Container(String format, int width, int height, byte[] essential) {
+record Container(String format, int width, int height, int orientation, byte[] essential) {
+    private static final int ORIENTATION_TAG = 0x0112;
+    private static final byte[] EXIF = {'E', 'x', 'i', 'f', 0, 0};
     private static final byte[] PNG = {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
 
     static Container parse(byte[] bytes, String name) {
@@ -30,6 +35,7 @@ record Container(String format, int width, int height, byte[] essential) {
         CRC32 crc = new CRC32();
         int width = 0;
         int height = 0;
+        int orientation = 1;
         int at = 8;
         while (true) {
             if (bytes.length - at < 12) {
@@ -59,10 +65,11 @@ record Container(String format, int width, int height, byte[] essential) {
                     }
                     kept.write(bytes, at, size + 12);
                 }
+                case "eXIf" -> orientation = orientation(bytes, at + 8, size);
                 case "PLTE", "IDAT" -> kept.write(bytes, at, size + 12);
                 case "IEND" -> {
                     kept.write(bytes, at, size + 12);
-                    return new Container("png", width, height, kept.toByteArray());
+                    return new Container("png", width, height, orientation, kept.toByteArray());
                 }
                 default -> {
                     if ((bytes[at + 4] & 0x20) == 0) {
@@ -79,6 +86,7 @@ record Container(String format, int width, int height, byte[] essential) {
         kept.write(bytes, 0, 2);
         int width = 0;
         int height = 0;
+        int orientation = 1;
         int at = 2;
         while (true) {
             if (bytes.length - at < 4) {
@@ -122,18 +130,50 @@ record Container(String format, int width, int height, byte[] essential) {
             }
             // APP0 (JFIF) and APP14 (Adobe) say how colours are coded; the other APPn and comments do not.
             boolean extra = marker == 0xFE || marker >= 0xE1 && marker <= 0xEF && marker != 0xEE;
+            if (marker == 0xE1
+                    && length >= 2 + EXIF.length
+                    && java.util.Arrays.equals(bytes, at + 4, at + 4 + EXIF.length, EXIF, 0, EXIF.length)) {
+                orientation = orientation(bytes, at + 4 + EXIF.length, length - 2 - EXIF.length);
+            }
             if (marker == 0xDA) {
                 if (width == 0) {
                     throw Errors.corrupt(name, at, "scan before the frame header");
                 }
                 kept.write(bytes, at, bytes.length - at);
-                return new Container("jpeg", width, height, kept.toByteArray());
+                return new Container("jpeg", width, height, orientation, kept.toByteArray());
             }
             if (!extra) {
                 kept.write(bytes, at, length + 2);
             }
             at += length + 2;
         }
+    }
+
+    /** The tag in the first directory of a TIFF structure; 1 if there is none, or anything is wrong with it. */
+    private static int orientation(byte[] bytes, int start, int size) {
+        if (size < 8) {
+            return 1;
+        }
+        ByteBuffer tiff = ByteBuffer.wrap(bytes, start, size).slice();
+        int order = tiff.getShort(0);
+        if (order != 0x4949 && order != 0x4D4D) {
+            return 1;
+        }
+        tiff.order(order == 0x4949 ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
+        long directory = Integer.toUnsignedLong(tiff.getInt(4));
+        if (tiff.getShort(2) != 42 || directory > size - 2) {
+            return 1;
+        }
+        int entries = Short.toUnsignedInt(tiff.getShort((int) directory));
+        for (int i = 0; i < entries && directory + 2 + 12L * (i + 1) <= size; i++) {
+            int entry = (int) directory + 2 + 12 * i;
+            // One number of 16 bits, as the standard has it.
+            if (Short.toUnsignedInt(tiff.getShort(entry)) == ORIENTATION_TAG && tiff.getShort(entry + 2) == 3) {
+                int value = Short.toUnsignedInt(tiff.getShort(entry + 8));
+                return value >= 1 && value <= 8 ? value : 1;
+            }
+        }
+        return 1;
     }
 
     private static int at(byte[] bytes, int i) {

@@ -16,8 +16,8 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
  * PNG and JPEG to RGB bytes, by the rules of PIL's {@code convert("RGB")}: alpha is dropped, not composited; grey
- * becomes three equal channels; palettes are looked up; of 16 bits the upper 8 are kept; colour profiles, gamma and
- * EXIF orientation change nothing.
+ * becomes three equal channels; palettes are looked up; of 16 bits of colour the upper 8 are kept, while grey of 16
+ * bits is cut off at 255; colour profiles and gamma change nothing. EXIF orientation is told and not applied.
  *
  * <p>The container is walked first, in bounds: sizes are known before anything is decoded, every PNG chunk must be
  * whole with its checksum, and only what the pixels need reaches the decoder (so no compressed text or profile can
@@ -67,7 +67,7 @@ public final class Pictures {
             if (image.getWidth() != container.width() || image.getHeight() != container.height()) {
                 throw Errors.corrupt(name, 0, "header and picture differ in size");
             }
-            return rgb(image);
+            return rgb(image, container.orientation());
         } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException | NegativeArraySizeException e) {
             // The decoders answer some broken streams with unchecked exceptions.
             throw Errors.corrupt(name, bytes.length, "cannot be decoded: " + e.getMessage());
@@ -77,7 +77,7 @@ public final class Pictures {
     }
 
     /** Raw samples, never {@code getRGB}: that would convert between colour spaces. */
-    private static Picture rgb(BufferedImage image) {
+    private static Picture rgb(BufferedImage image, int orientation) {
         int width = image.getWidth();
         int height = image.getHeight();
         ByteBuffer out = ByteBuffer.allocateDirect(Math.multiplyExact(Math.multiplyExact(width, height), 3));
@@ -96,7 +96,8 @@ public final class Pictures {
                     line[3 * x + 1] = (byte) palette.getGreen(row[at]);
                     line[3 * x + 2] = (byte) palette.getBlue(row[at]);
                 } else if (bands < 3) {
-                    byte grey = (byte) (row[at] >> shift);
+                    // PIL keeps grey of 16 bits as numbers, and clips them; with alpha it takes the upper bytes.
+                    byte grey = (byte) (bands == 1 ? Math.min(row[at], 255) : row[at] >> shift);
                     line[3 * x] = grey;
                     line[3 * x + 1] = grey;
                     line[3 * x + 2] = grey;
@@ -108,6 +109,6 @@ public final class Pictures {
             }
             out.put(line);
         }
-        return new Picture(out.flip(), height, width);
+        return new Picture(out.flip(), height, width, orientation);
     }
 }

@@ -65,10 +65,10 @@ public final class AudioFrontEnd implements AutoCloseable {
             throw new IllegalArgumentException(preset.name() + ": clips over " + preset.samples()
                     + " samples are fused from random crops by the reference; cut them first");
         }
-        if (preset.clips() > 1) {
+        if (preset.clips() > 0) {
             return clips(signal);
         }
-        FloatBuffer fitted = fit(signal);
+        FloatBuffer fitted = pad(fit(signal));
         Frames frames = transform(fitted);
         return arrange(frames, valid(given, frames.count));
     }
@@ -145,8 +145,8 @@ public final class AudioFrontEnd implements AutoCloseable {
             FloatBuffer out = direct((kept + multiple - 1) / multiple * multiple);
             return out.put(0, signal, 0, kept);
         }
-        if (n >= target) {
-            return signal.limit(target);
+        if (n >= target || preset.fit() == AudioPreset.Fit.CUT) {
+            return signal.limit(Math.min(n, target));
         }
         FloatBuffer out = direct(target);
         int tiles = switch (preset.fit()) {
@@ -158,6 +158,13 @@ public final class AudioFrontEnd implements AutoCloseable {
             out.put(i * n, signal, 0, Math.min(n, target - i * n));
         }
         return out;
+    }
+
+    private FloatBuffer pad(FloatBuffer signal) {
+        int sides = preset.padSides();
+        return sides == 0
+                ? signal
+                : direct(signal.remaining() + 2L * sides).put(sides, signal, signal.position(), signal.remaining());
     }
 
     private long valid(long given, long frames) {
@@ -174,7 +181,8 @@ public final class AudioFrontEnd implements AutoCloseable {
         boolean melMajor = preset.logMel().melMajor();
         long frames = preset.fixedFrames() > 0 ? preset.fixedFrames() : in.count + preset.zeroFrames();
         int stack = preset.stack();
-        frames = (frames + stack - 1) / stack * stack;
+        int multiple = preset.frameMultiple();
+        frames = (frames + multiple - 1) / multiple * multiple / stack * stack;
         valid = Math.min(valid, frames) / stack;
         FloatBuffer out = in.values;
         if (frames != in.count) {
@@ -208,7 +216,7 @@ public final class AudioFrontEnd implements AutoCloseable {
         fill(out, preset.padValue());
         long valid = frames;
         for (int i = 0; i < preset.clips(); i++) {
-            long start = Math.max(n - length, 0) * i / (preset.clips() - 1);
+            long start = Math.max(n - length, 0) * i / Math.max(1, preset.clips() - 1);
             long end = Math.min(n, start + length);
             Frames clip = transform(signal.slice((int) start, (int) (end - start)));
             valid = Math.min(valid, clip.count);

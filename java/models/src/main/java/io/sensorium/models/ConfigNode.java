@@ -1,39 +1,68 @@
 package io.sensorium.models;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** Typed reading of a JSON object; every error names the file and the key. A null value counts as absent. */
 final class ConfigNode {
     private final String where;
     private final JsonNode node;
-    private final Set<String> read = new HashSet<>();
+    /** Of this object and of those in it, with a dot between. */
+    private final Set<String> read;
+
+    private final String prefix;
 
     ConfigNode(String where, JsonNode node) {
+        this(where, node, new TreeSet<>(), "");
+    }
+
+    private ConfigNode(String where, JsonNode node, Set<String> read, String prefix) {
         if (!node.isObject()) {
             throw Errors.weights(where + ": must be a JSON object");
         }
         this.where = where;
         this.node = node;
+        this.read = read;
+        this.prefix = prefix;
     }
 
     boolean has(String key) {
-        read.add(key);
+        read.add(prefix + key);
         return node.hasNonNull(key);
     }
 
+    /** Whether the key is there with the value null. */
+    boolean isNull(String key) {
+        read.add(prefix + key);
+        return node.path(key).isNull();
+    }
+
     JsonNode raw(String key) {
-        read.add(key);
+        read.add(prefix + key);
         return node.path(key);
     }
 
     ConfigNode object(String key) {
         require(key);
-        return new ConfigNode(where + "." + key, node.get(key));
+        return new ConfigNode(where + "." + key, node.get(key), read, prefix + key + ".");
+    }
+
+    /** As {@link #object}, or one without keys where it is absent. */
+    ConfigNode objectOrEmpty(String key) {
+        return has(key)
+                ? object(key)
+                : new ConfigNode(where + "." + key, JsonNodeFactory.instance.objectNode(), read, prefix + key + ".");
+    }
+
+    /** Every key that was asked for, whether it was there or not. */
+    Set<String> keysRead() {
+        return Collections.unmodifiableSet(read);
     }
 
     int integer(String key) {
@@ -148,12 +177,16 @@ final class ConfigNode {
     void rejectUnknown() {
         List<String> unknown = new ArrayList<>();
         node.fieldNames().forEachRemaining(key -> {
-            if (!read.contains(key)) {
+            if (!read.contains(prefix + key)) {
                 unknown.add(key);
             }
         });
         if (!unknown.isEmpty()) {
-            throw Errors.weights(where + ": unknown keys " + unknown);
+            List<String> known = read.stream()
+                    .filter(key -> key.startsWith(prefix) && key.indexOf('.', prefix.length()) < 0)
+                    .map(key -> key.substring(prefix.length()))
+                    .toList();
+            throw Errors.weights(where + ": unknown keys " + unknown + "; there are " + String.join(", ", known));
         }
     }
 

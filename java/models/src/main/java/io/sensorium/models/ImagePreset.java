@@ -16,6 +16,9 @@ import java.util.List;
  * @param patch side of a patch; 0 with PIXELS
  * @param merge MERGED: patches of merge × merge stand together
  * @param temporal MERGED: how often a still is repeated in a patch
+ * @param maxPatches PATCHES: rows of the result
+ * @param bytes whether neither rescale nor normalisation is asked for: bytes stay bytes
+ * @param upright whether a picture is turned as its EXIF orientation says
  */
 public record ImagePreset(
         String name,
@@ -27,7 +30,10 @@ public record ImagePreset(
         Layout layout,
         int patch,
         int merge,
-        int temporal) {
+        int temporal,
+        int maxPatches,
+        boolean bytes,
+        boolean upright) {
 
     /** How pixel values are laid out. */
     public enum Layout {
@@ -46,15 +52,20 @@ public record ImagePreset(
     }
 
     ImagePreset with(ResizeConfig config) {
-        return new ImagePreset(name, reference, config, rescale, mean, std, layout, patch, merge, temporal);
-    }
-
-    ImagePreset with(double factor, List<Float> means, List<Float> stds) {
-        return new ImagePreset(name, reference, resize, factor, means, stds, layout, patch, merge, temporal);
-    }
-
-    ImagePreset patches(int size, int merged, int repeated) {
-        return new ImagePreset(name, reference, resize, rescale, mean, std, layout, size, merged, repeated);
+        return new ImagePreset(
+                name,
+                reference,
+                config,
+                rescale,
+                mean,
+                std,
+                layout,
+                patch,
+                merge,
+                temporal,
+                maxPatches,
+                bytes,
+                upright);
     }
 
     /** What {@link io.sensorium.ImageConfig#mean()} must be: of bytes scaled to [0, 1]. */

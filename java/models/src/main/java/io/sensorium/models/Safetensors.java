@@ -197,6 +197,22 @@ public final class Safetensors implements Weights {
         return out.flip();
     }
 
+    /** Copies a tensor of any numeric type; integers and F64 are rounded to float32. Not for weights. */
+    public FileTensor tensor(String tensor) {
+        TensorInfo info = info(tensor);
+        if (info.dtype().isFloating()) {
+            return new FileTensor(info.dtype(), info.dims(), floats(tensor));
+        }
+        double[] values = doubles(tensor);
+        FloatBuffer out = ByteBuffer.allocateDirect(Math.multiplyExact(values.length, 4))
+                .order(ByteOrder.nativeOrder())
+                .asFloatBuffer();
+        for (double value : values) {
+            out.put((float) value);
+        }
+        return new FileTensor(info.dtype(), info.dims(), out.flip());
+    }
+
     /** Copies a tensor of any numeric type as doubles; for comparisons, not for weights. */
     public double[] doubles(String tensor) {
         TensorInfo info = info(tensor);

@@ -48,6 +48,14 @@ public final class SafetensorsWriter {
         });
     }
 
+    /** Adds bytes without sign. */
+    public SafetensorsWriter add(String name, ByteBuffer data, long... shape) {
+        ByteBuffer view = data.slice();
+        return add(name, DType.U8, view.remaining(), shape, (into, at) -> {
+            into.put(view.duplicate().position(at).limit(at + into.remaining()));
+        });
+    }
+
     /** Adds int32 data. */
     public SafetensorsWriter add(String name, IntBuffer data, long... shape) {
         IntBuffer view = data.slice();

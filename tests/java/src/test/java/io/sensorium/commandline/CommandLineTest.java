@@ -1,5 +1,10 @@
 package io.sensorium.commandline;
 
+import static io.sensorium.commandline.Commands.ok;
+import static io.sensorium.commandline.Commands.refused;
+import static io.sensorium.commandline.Commands.run;
+import static io.sensorium.commandline.Commands.sample;
+import static io.sensorium.commandline.Commands.speech;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -7,14 +12,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.sensorium.cli.Main;
+import io.sensorium.commandline.Commands.Run;
 import io.sensorium.files.Checkout;
 import io.sensorium.models.Safetensors;
 import io.sensorium.models.SafetensorsWriter;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,45 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The commands as a user runs them. */
 class CommandLineTest {
-    private record Run(int code, String out, String err) {}
-
     @TempDir
     Path folder;
-
-    private static Run run(Object... arguments) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        List<String> words = new ArrayList<>();
-        for (Object argument : arguments) {
-            words.add(argument.toString());
-        }
-        int code = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), words.toArray(String[]::new));
-        return new Run(code, out.toString(), err.toString());
-    }
-
-    private static Run ok(Object... arguments) {
-        Run run = run(arguments);
-        assertEquals(0, run.code(), run.err());
-        assertEquals("", run.err());
-        return run;
-    }
-
-    /** Exit code 2 and one line that says what is wrong. */
-    private static void refused(String says, Object... arguments) {
-        Run run = run(arguments);
-        assertEquals(2, run.code(), run.out() + run.err());
-        assertEquals("", run.out());
-        assertEquals(1, run.err().lines().count(), run.err());
-        assertTrue(run.err().startsWith("sensorium: ") && run.err().contains(says), run.err());
-    }
-
-    private static Path sample(String name) {
-        return Checkout.root().resolve("samples").resolve(name);
-    }
-
-    private static Path speech() {
-        return sample("sense_and_sensibility_01_austen_64kb-0870.wav");
-    }
 
     @Test
     void encodeKeepsTheOrderAndWritesEverything() throws IOException {
@@ -246,66 +212,6 @@ class CommandLineTest {
     }
 
     @Test
-    void featuresAreWritten() throws IOException {
-        Path out = folder.resolve("f.safetensors");
-        Run run = ok("features", "--preset", "whisper-80", "--audio", speech(), "--out", out, "--json");
-        JsonNode json = new ObjectMapper().readTree(run.out());
-        assertEquals(710, json.path("valid_frames").asInt());
-        assertEquals("[80,3000]", json.path("shape").toString());
-        try (Safetensors file = Safetensors.open(out);
-                Safetensors expected = Safetensors.open(Checkout.root()
-                        .resolve("tests/golden/audio-whisper80-sense_and_sensibility_01_austen_64kb-0870")
-                        .resolve("expected.safetensors"))) {
-            assertArrayEquals(new long[] {80, 3000}, file.info("features").dims());
-            assertArrayEquals(expected.doubles("features"), file.doubles("features"), 1e-4);
-        }
-        // CLAP's rate is three times the file's: it is resampled.
-        ok("features", "--preset", "clap", "--audio", speech(), "--out", out);
-        try (Safetensors file = Safetensors.open(out)) {
-            assertArrayEquals(new long[] {1, 1001, 64}, file.info("features").dims());
-        }
-    }
-
-    @Test
-    void featuresAreStreamed() throws IOException {
-        String list = ok("features", "--list").out();
-        for (String preset : io.sensorium.models.LogMelPresets.all().keySet()) {
-            assertTrue(list.contains(preset), preset);
-        }
-        Path out = folder.resolve("s.safetensors");
-        for (Object millis : new Object[] {0.0625, 10, 333.3, 100_000}) {
-            Run run = ok(
-                    "features",
-                    "--preset",
-                    "whisper-80",
-                    "--audio",
-                    speech(),
-                    "--stream",
-                    millis,
-                    "--check-offline",
-                    "--out",
-                    out,
-                    "--json");
-            assertEquals(
-                    "bit-equal",
-                    new ObjectMapper().readTree(run.out()).path("offline").asText());
-            try (Safetensors file = Safetensors.open(out)) {
-                assertArrayEquals(new long[] {710, 80}, file.info("features").dims());
-            }
-        }
-        // Resampled as it comes.
-        assertTrue(ok("features", "--preset", "clap", "--audio", speech(), "--stream", 10, "--check-offline")
-                .out()
-                .contains("bit-equal"));
-        refused("log_mel.norm", "features", "--preset", "parakeet", "--audio", speech(), "--stream", 10);
-        refused("--maximum", "features", "--preset", "openwakeword", "--audio", speech(), "--stream", 10);
-        ok("features", "--preset", "openwakeword", "--audio", speech(), "--stream", 10, "--maximum", 100);
-        refused("need --stream", "features", "--preset", "ast", "--audio", speech(), "--out", out, "--check-offline");
-        refused("are needed", "features", "--preset", "ast", "--audio", speech());
-        refused("--stream", "features", "--preset", "ast", "--audio", speech(), "--stream", -1);
-    }
-
-    @Test
     void infoTellsWhatIsThere() throws IOException {
         JsonNode json = new ObjectMapper().readTree(ok("info", "--json").out());
         assertTrue(json.path("cpu").path("available").asBoolean());
@@ -377,7 +283,6 @@ class CommandLineTest {
         Path junk = Files.writeString(folder.resolve("junk"), "this is no picture");
         refused("neither PNG nor JPEG", "encode", "--image", junk, "--out", out);
         refused("at byte 0", "encode", "--audio", junk, "--out", out);
-        refused("no preset 'x'", "features", "--preset", "x", "--audio", speech(), "--out", out);
         refused("--threads", "encode", "--text", "x", "--out", out, "--threads", "many");
         refused("exclude", "check", "--baseline", junk, "--save", out);
         refused("not a baseline", "check", "--cases", 1, "--baseline", junk);
@@ -443,29 +348,6 @@ class CommandLineTest {
             assertArrayEquals(new double[] {0, 17, 34}, file.doubles("cu_seqlens"));
             assertArrayEquals(new long[] {2, 1, 64}, file.info("latents").dims());
         }
-    }
-
-    /** The same bytes as ImageGoldenTest asserts, through the command. */
-    @Test
-    void featuresOfPicturesAreThoseOfTheProcessor() throws IOException {
-        Path out = folder.resolve("pixels");
-        Path golden = Checkout.root().resolve("tests/golden/image-siglip2-naflex-chelsea");
-        ok("features", "--config", golden.resolve("config.json"), "--image", sample("chelsea.png"), "--out", out);
-        try (Safetensors file = Safetensors.open(out);
-                Safetensors expected = Safetensors.open(golden.resolve("expected.safetensors"))) {
-            for (String name : new String[] {"pixel_values", "pixel_attention_mask", "spatial_shapes"}) {
-                assertArrayEquals(expected.info(name).dims(), file.info(name).dims());
-                assertArrayEquals(expected.doubles(name), file.doubles(name));
-            }
-        }
-        ok("features", "--preset", "clip", "--image", sample("chelsea.png"), "--out", out);
-        try (Safetensors file = Safetensors.open(out)) {
-            assertArrayEquals(
-                    new long[] {1, 3, 224, 224}, file.info("pixel_values").dims());
-        }
-        refused("needs --preset or --config", "features", "--image", sample("chelsea.png"), "--out", out);
-        refused("needs --preset", "features", "--audio", speech(), "--out", out);
-        refused("no image preset", "features", "--preset", "ast", "--image", sample("chelsea.png"), "--out", out);
     }
 
     @Test

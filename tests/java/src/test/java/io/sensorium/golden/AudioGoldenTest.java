@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sensorium.Engine;
 import io.sensorium.Resampler;
 import io.sensorium.files.Checkout;
@@ -15,6 +13,7 @@ import io.sensorium.media.Wav;
 import io.sensorium.models.AudioFrontEnd;
 import io.sensorium.models.AudioPreset;
 import io.sensorium.models.LogMelPresets;
+import io.sensorium.models.Parameters;
 import io.sensorium.models.Safetensors;
 import java.io.IOException;
 import java.nio.FloatBuffer;
@@ -52,9 +51,7 @@ class AudioGoldenTest {
     })
     void featuresEqualTheReference(String name, String preset, double limit) throws IOException {
         String folder = "audio-" + name + "-" + Golden.SPEECH;
-        JsonNode config = new ObjectMapper()
-                .readTree(Golden.folder(folder).resolve("config.json").toFile());
-        AudioPreset configured = LogMelPresets.configured(preset, config, 16000);
+        AudioPreset configured = LogMelPresets.configured(preset, Golden.config(folder), 16000);
         try (Safetensors expected = Golden.expected(folder);
                 AudioFrontEnd frontEnd = new AudioFrontEnd(engine, configured)) {
             AudioFrontEnd.Features features = frontEnd.run(speech().samples());
@@ -119,10 +116,9 @@ class AudioGoldenTest {
             case "ast" -> new long[] {1024, 128};
             case "imagebind" -> new long[] {3, 1, 128, 204};
             case "clap" -> new long[] {1, 1001, 64};
-            case "clap-fusion" -> new long[] {4, 1001, 64};
-            case "seamless" -> new long[] {(kaldiFrames(n) + 1) / 2, 160};
-            case "speech2text", "phi4mm" -> new long[] {kaldiFrames(n), 80};
-            case "gemma3n" -> new long[] {(padded128 - 513) / 160 + 1, 128};
+            case "seamless-m4t" -> new long[] {(kaldiFrames(n) + 1) / 2, 160};
+            case "speech2text", "phi-4-mm" -> new long[] {kaldiFrames(n), 80};
+            case "gemma-3n" -> new long[] {(padded128 - 513) / 160 + 1, 128};
             case "parakeet" -> new long[] {1 + n / 160, 80};
             case "openwakeword" -> new long[] {1 + (n - 512) / 160, 32};
             default -> throw new AssertionError("a preset without a shape: " + name);
@@ -134,9 +130,9 @@ class AudioGoldenTest {
             case "whisper-80", "whisper-128", "parakeet" -> n / 160;
             case "ast" -> kaldiFrames(n);
             case "imagebind" -> kaldiFrames(Math.min(n, 32000));
-            case "clap", "clap-fusion" -> 1001;
-            case "seamless" -> kaldiFrames(n) / 2;
-            case "gemma3n" -> Math.min(shape(name, n)[0], (n + 159) / 160);
+            case "clap" -> 1001;
+            case "seamless-m4t" -> kaldiFrames(n) / 2;
+            case "gemma-3n" -> Math.min(shape(name, n)[0], (n + 159) / 160);
             case "torchaudio", "librosa" -> shape(name, n)[1];
             default -> shape(name, n)[0];
         };
@@ -144,7 +140,7 @@ class AudioGoldenTest {
 
     @Test
     void clipsThatAreTooShortAreRefused() {
-        for (String name : new String[] {"kaldi", "ast", "torchaudio", "gemma3n"}) {
+        for (String name : new String[] {"kaldi", "ast", "torchaudio", "gemma-3n"}) {
             try (AudioFrontEnd frontEnd = new AudioFrontEnd(engine, LogMelPresets.get(name))) {
                 for (int n : new int[] {0, 1, 100}) {
                     FloatBuffer clip = Golden.direct(n);
@@ -152,7 +148,8 @@ class AudioGoldenTest {
                 }
             }
         }
-        try (AudioFrontEnd fusion = new AudioFrontEnd(engine, LogMelPresets.get("clap-fusion"))) {
+        try (AudioFrontEnd fusion = new AudioFrontEnd(
+                engine, LogMelPresets.configured("clap", Parameters.NONE.with("truncation=fusion"), 0))) {
             FloatBuffer clip = Golden.direct(480_001);
             assertThrows(IllegalArgumentException.class, () -> fusion.run(clip));
         }

@@ -46,11 +46,11 @@ class AudioPresetsTest {
                 "whisper-128-8123",
                 "ast-8123",
                 "speech2text-8123",
-                "seamless-8123",
+                "seamless-m4t-8123",
                 "clap-3333",
                 "clap-fusion-3333",
-                "phi4mm-8123",
-                "gemma3n-8123",
+                "phi-4-mm-8123",
+                "gemma-3n-8123",
                 "parakeet-8123",
                 "imagebind-8123",
                 "openwakeword-8123");
@@ -64,7 +64,8 @@ class AudioPresetsTest {
                 .readTree(Golden.folder(folder).resolve("case.json").toFile());
         try (Safetensors expected = Golden.expected(folder);
                 AudioFrontEnd frontEnd = new AudioFrontEnd(
-                        engine, LogMelPresets.get(description.path("preset").asText()))) {
+                        engine,
+                        LogMelPresets.configured(description.path("preset").asText(), Golden.config(folder), 0))) {
             FloatBuffer samples;
             if (description.has("count")) {
                 FloatBuffer speech = Wav.read(Checkout.root().resolve("samples").resolve(Golden.SPEECH + ".wav"))
@@ -97,7 +98,7 @@ class AudioPresetsTest {
 
     /** A loud or a long neighbour changes nothing of an item; what is missing is zeros and masked. */
     @ParameterizedTest
-    @ValueSource(strings = {"openwakeword", "speech2text", "seamless", "parakeet", "gemma3n", "torchaudio"})
+    @ValueSource(strings = {"openwakeword", "speech2text", "seamless-m4t", "parakeet", "gemma-3n", "torchaudio"})
     void itemsOfABatchDoNotChangeEachOther(String name) {
         FloatBuffer quiet = sound(4001, 1e-4f);
         FloatBuffer loud = sound(9000, 0.9f);

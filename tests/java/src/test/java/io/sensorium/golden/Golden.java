@@ -3,12 +3,15 @@ package io.sensorium.golden;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sensorium.files.Checkout;
 import io.sensorium.models.Safetensors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** What the golden tests share. */
@@ -23,6 +26,13 @@ final class Golden {
 
     static Safetensors expected(String name) throws IOException {
         return Safetensors.open(folder(name).resolve("expected.safetensors"));
+    }
+
+    /** The case's config.json, or no keys. */
+    static JsonNode config(String name) throws IOException {
+        Path file = folder(name).resolve("config.json");
+        ObjectMapper mapper = new ObjectMapper();
+        return Files.exists(file) ? mapper.readTree(file.toFile()) : mapper.createObjectNode();
     }
 
     static FloatBuffer direct(int count) {

@@ -131,7 +131,7 @@ class ImageGoldenTest {
         for (String bad : new String[] {
             "{\"image_processor_type\":\"OtherImageProcessor\"}",
             "{\"image_processor_type\":\"ViTImageProcessor\",\"size\":{\"longest_edge\":3}}",
-            "{\"image_processor_type\":\"ViTImageProcessor\",\"resample\":5}",
+            "{\"image_processor_type\":\"ViTImageProcessor\",\"resample\":6}",
             "{\"image_processor_type\":\"ViTImageProcessor\",\"image_std\":[0,1,1]}",
             "{\"image_processor_type\":\"ViTImageProcessor\",\"do_center_crop\":true}",
             "{\"image_processor_type\":\"Siglip2ImageProcessor\",\"patch_size\":0}",
