@@ -92,6 +92,9 @@ std::vector<std::pair<const char*, LogMelConfig>> configs() {
   left.hop = 3;
   all.emplace_back("hop of 3, edges reflected", left);
   all.emplace_back("window of one", base(8, 1, 5, FramePadding::kZero));
+  all.emplace_back("edges repeated", base(240, 200, 70, FramePadding::kEdge));
+  all.emplace_back("prime, edges repeated", base(211, 211, 100, FramePadding::kEdge));
+  all.emplace_back("odd, reflected", base(315, 300, 64, FramePadding::kReflect));
   return all;
 }
 

@@ -351,7 +351,8 @@ final class GoldenCases {
 
     private void image() throws IOException {
         ImagePreset preset = ImagePresets.configured(json(folder.resolve("config.json")));
-        Picture picture = Pictures.read(input(description.path("input").asText()));
+        Picture stored = Pictures.read(input(description.path("input").asText()));
+        Picture picture = preset.upright() ? stored.upright() : stored;
         ImageFrontEnd.Pixels pixels =
                 new ImageFrontEnd(engine, preset).run(picture.pixels(), picture.height(), picture.width());
         try (Safetensors expected = expected()) {

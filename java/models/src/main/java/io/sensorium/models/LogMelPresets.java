@@ -206,11 +206,11 @@ public final class LogMelPresets {
                 .melMajor(true)
                 .build();
         // The extractor itself computes n_samples from the other two.
-        int chunk = Math.multiplyExact(c.integer("chunk_length", 30), rate);
+        int chunk = seconds(c, "chunk_length", 30, rate);
         int samples = c.has("chunk_length") ? chunk : c.integer("n_samples", chunk);
         c.has("n_samples");
-        if (samples < 1) {
-            throw c.bad("chunk_length", "at least 1");
+        if (samples < 1 || samples > AudioFrontEnd.MAX_SAMPLES) {
+            throw c.bad("n_samples", "in [1, 2^28]");
         }
         boolean truncated = c.bool("truncation", true);
         boolean padded = c.choice("padding", "max_length", "max_length", "longest", "do_not_pad")
@@ -367,11 +367,11 @@ public final class LogMelPresets {
                 .log(LogKind.DECIBEL)
                 .floor(1e-10)
                 .build();
-        int most = Math.multiplyExact(c.integer("max_length_s", 10), rate);
+        int most = seconds(c, "max_length_s", 10, rate);
         int samples = c.has("max_length_s") ? most : c.integer("nb_max_samples", most);
         c.has("nb_max_samples");
-        if (samples < 1) {
-            throw c.bad("max_length_s", "at least 1");
+        if (samples < 1 || samples > AudioFrontEnd.MAX_SAMPLES) {
+            throw c.bad("nb_max_samples", "in [1, 2^28]");
         }
         return builder("clap", "transformers ClapFeatureExtractor", config)
                 .fit(fit, samples)
@@ -531,6 +531,15 @@ public final class LogMelPresets {
                         .outScale(0.1)
                         .outShift(2)
                         .build());
+    }
+
+    /** Samples of whole seconds. */
+    private static int seconds(ConfigNode c, String key, int absent, int rate) {
+        long samples = (long) c.integer(key, absent) * rate;
+        if (samples < 1 || samples > AudioFrontEnd.MAX_SAMPLES) {
+            throw c.bad(key, "1 to 2^28 samples long");
+        }
+        return (int) samples;
     }
 
     private static int samples(int rate, double millis) {

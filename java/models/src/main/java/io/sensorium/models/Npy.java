@@ -42,8 +42,8 @@ public final class Npy {
             Map.entry("f8", DType.F64));
 
     private static final Pattern HEADER = Pattern.compile(
-            "\\{((?:\\s*'(?:descr|fortran_order|shape)'\\s*:\\s*(?:'[^']{0,64}'|True|False|\\([^()]{0,999}\\))"
-                    + "\\s*,?){3})\\s*\\}\\s*");
+            "\\{((?:\\s*+'(?:descr|fortran_order|shape)'\\s*:\\s*(?:'[^']{0,64}'|True|False|\\([^()]{0,999}\\))"
+                    + "\\s*+,?+){3}+)\\s*+\\}\\s*+");
     private static final Pattern ENTRY =
             Pattern.compile("'(descr|fortran_order|shape)'\\s*:\\s*('[^']*'|True|False|\\([^()]*\\))");
     private static final Pattern SHAPE =

@@ -81,6 +81,28 @@ class PicturesTest {
         assertEquals(digest, HexFormat.of().formatHex(sha.digest()));
     }
 
+    /** Whatever stands where EXIF should: the picture is decoded, and turned only by one of the eight numbers. */
+    @Test
+    void brokenExifTurnsNothing() {
+        byte[] jpeg = encode(noise(16, 8, BufferedImage.TYPE_INT_RGB), "jpeg");
+        Random random = new Random(11);
+        for (int i = 0; i < 2000; i++) {
+            byte[] tiff = new byte[random.nextInt(60)];
+            random.nextBytes(tiff);
+            byte[] start = HexFormat.of()
+                    .parseHex(i % 2 == 0 ? "49492a00080000000100120103000100" : "4d4d002a0000000800010112000300");
+            System.arraycopy(start, 0, tiff, 0, Math.min(tiff.length, i % 5 == 0 ? 0 : start.length));
+            ByteBuffer out = ByteBuffer.allocate(jpeg.length + 10 + tiff.length);
+            out.put(jpeg, 0, 2).putShort((short) 0xFFE1).putShort((short) (8 + tiff.length));
+            out.put("Exif\0\0".getBytes(StandardCharsets.ISO_8859_1)).put(tiff).put(jpeg, 2, jpeg.length - 2);
+            Picture picture = decode(out.array());
+            assertTrue(picture.orientation() >= 1 && picture.orientation() <= 8);
+            Picture upright = picture.upright();
+            assertEquals(picture.orientation() > 4 ? 8 : 16, upright.width());
+            assertEquals(1, upright.orientation());
+        }
+    }
+
     @Test
     void alphaIsDroppedNotComposited() {
         BufferedImage image = new BufferedImage(2, 1, BufferedImage.TYPE_INT_ARGB);
