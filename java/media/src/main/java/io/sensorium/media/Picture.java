@@ -11,6 +11,11 @@ import java.nio.ByteBuffer;
  * @param orientation 1 to 8: how EXIF says that it is to be turned; 1 = not at all
  */
 public record Picture(ByteBuffer pixels, int height, int width, int orientation) {
+    /** One that stands as it is stored. */
+    public Picture(ByteBuffer pixels, int height, int width) {
+        this(pixels, height, width, 1);
+    }
+
     /** Always 3. */
     public int channels() {
         return 3;
