@@ -36,7 +36,8 @@ LatentResamplerTensors take_latent_resampler(const LatentResamplerConfig& c, int
   return t;
 }
 
-LatentResampler::LatentResampler(const LatentResamplerConfig& c, int64_t d, const LatentResamplerTensors& t)
+LatentResampler::LatentResampler(const LatentResamplerConfig& c, int64_t d, const LatentResamplerTensors& t,
+                                 Parallel& parallel)
     : config_(c),
       d_(d),
       shape_{c.heads, c.kv_heads, c.head_dim, c.head_dim},
@@ -57,6 +58,14 @@ LatentResampler::LatentResampler(const LatentResamplerConfig& c, int64_t d, cons
     layers_.push_back(std::move(layer));
   }
   norm_ = Norm(t.norm, d, c.norm_eps, kind);
+  const Layer& first = layers_[0];
+  normed_ = AlignedArray<float>(latents_.size());
+  first.norm_latents.run(latents_.data(), c.num_latents, normed_.data(), parallel);
+  q_ = AlignedArray<float>(checked_mul(c.num_latents, shape_.q_width(), "resampler.num_latents"));
+  AlignedArray<unsigned char> scratch(
+      static_cast<int64_t>(linear_scratch(first.q, c.num_latents, parallel.threads())));
+  linear(first.q, normed_.data(), d, c.num_latents, q_.data(), shape_.q_width(), nullptr, scratch.data(),
+         parallel);
 }
 
 int64_t LatentResampler::latents(int64_t, int64_t limit) const {
@@ -114,15 +123,19 @@ const float* LatentResampler::run(const CompressorInput& in, const CompressorMem
   for (int64_t s = 0; s <= in.sequences; ++s) b.cu_context[s] = in.cu_tokens[s] + in.cu_latents[s];
   for (int64_t s = 0; s < in.sequences; ++s) {
     const int64_t first = in.cu_latents[s], count = in.cu_latents[s + 1] - first;
-    std::memcpy(b.latents + first * d_, latents_.data(), static_cast<size_t>(count * d_) * sizeof(float));
+    std::copy_n(latents_.data(), count * d_, b.latents + first * d_);
+    std::copy_n(normed_.data(), count * d_, b.normed + first * d_);
+    std::copy_n(q_.data(), count * shape_.q_width(), b.q + first * shape_.q_width());
     if (!in.sizes) continue;
     float* size =
         std::copy(in.sizes + in.cu_tokens[s], in.sizes + in.cu_tokens[s + 1], b.sizes + b.cu_context[s]);
     std::fill_n(size, count, 1.0f);
   }
   for (const Layer& layer : layers_) {
-    layer.norm_latents.run(b.latents, rows, b.normed, parallel);
-    linear(layer.q, b.normed, d_, rows, b.q, shape_.q_width(), nullptr, memory.scratch, parallel);
+    if (&layer != &layers_[0]) {
+      layer.norm_latents.run(b.latents, rows, b.normed, parallel);
+      linear(layer.q, b.normed, d_, rows, b.q, shape_.q_width(), nullptr, memory.scratch, parallel);
+    }
     for (int64_t s = 0; s < in.sequences; ++s) {
       const int64_t tokens = in.cu_tokens[s + 1] - in.cu_tokens[s];
       const int64_t first = in.cu_latents[s], count = in.cu_latents[s + 1] - first;

@@ -27,8 +27,8 @@ LatentResamplerTensors take_latent_resampler(const LatentResamplerConfig& config
 /// biases but those of layer norms; a norm at the end. A limit takes the first latents.
 class LatentResampler final : public Compressor {
  public:
-  LatentResampler(const LatentResamplerConfig& config, int64_t d_model,
-                  const LatentResamplerTensors& tensors);
+  LatentResampler(const LatentResamplerConfig& config, int64_t d_model, const LatentResamplerTensors& tensors,
+                  Parallel& parallel);
 
   int64_t dim() const override { return d_; }
   int64_t max_latents() const override { return config_.num_latents; }
@@ -64,6 +64,7 @@ class LatentResampler final : public Compressor {
   int64_t d_;
   AttentionShape shape_;
   AlignedArray<float> latents_;
+  AlignedArray<float> normed_, q_;  ///< of the first layer: the same for every request
   std::vector<Layer> layers_;
   Norm norm_;
 };

@@ -39,8 +39,8 @@ MakeCompressor take_compressor(const ModelParts& parts, int64_t d, WeightReader&
   }
   if (parts.resampler) {
     const LatentResamplerConfig& c = *parts.resampler;
-    return [&c, d, t = take_latent_resampler(c, d, reader)] {
-      return std::make_unique<const LatentResampler>(c, d, t);
+    return [&parallel, &c, d, t = take_latent_resampler(c, d, reader)] {
+      return std::make_unique<const LatentResampler>(c, d, t, parallel);
     };
   }
   if (parts.qformer) {
