@@ -3,6 +3,7 @@ module io.sensorium.cli {
     requires io.sensorium;
     requires io.sensorium.models;
     requires io.sensorium.media;
+    requires io.sensorium.video;
     requires io.sensorium.text;
     requires info.picocli;
     requires com.fasterxml.jackson.databind;

@@ -4,4 +4,6 @@ module io.sensorium.media {
     requires java.desktop;
 
     exports io.sensorium.media;
+
+    uses io.sensorium.media.MediaReader;
 }

@@ -24,7 +24,7 @@ import io.sensorium.Tokens;
 import io.sensorium.media.Picture;
 import io.sensorium.media.Pictures;
 import io.sensorium.media.Sound;
-import io.sensorium.media.Wav;
+import io.sensorium.media.Sounds;
 import io.sensorium.models.Codebooks;
 import io.sensorium.models.DemoModel;
 import io.sensorium.models.ModelLoader;
@@ -92,6 +92,9 @@ final class EncodeCommand implements Callable<Integer> {
     @ArgGroup(exclusive = true, multiplicity = "1..*")
     private List<Item> items;
 
+    @picocli.CommandLine.Mixin
+    private VideoEncode.Options videoOptions;
+
     @Option(names = "--out", required = true, paramLabel = "F", description = "The safetensors file to write.")
     private Path out;
 
@@ -117,14 +120,25 @@ final class EncodeCommand implements Callable<Integer> {
 
     /** One input, as given. */
     static final class Item {
-        @Option(names = "--image", required = true, paramLabel = "F", description = "A PNG or JPEG.")
+        @Option(names = "--image", required = true, paramLabel = "F", description = "A PNG, JPEG, WebP, AVIF or GIF.")
         private Path image;
 
-        @Option(names = "--audio", required = true, paramLabel = "F", description = "A WAV file, resampled if need be.")
+        @Option(
+                names = "--audio",
+                required = true,
+                paramLabel = "F",
+                description = "WAV, FLAC, MP3, AAC, Opus or Vorbis, resampled if need be.")
         private Path audio;
 
         @Option(names = "--text", required = true, paramLabel = "S", description = "Text.")
         private String text;
+
+        @Option(
+                names = "--video",
+                required = true,
+                paramLabel = "F",
+                description = "A video, alone: frames and sound in one sequence by time, window by window.")
+        private Path video;
     }
 
     /** One input, decoded. */
@@ -143,6 +157,22 @@ final class EncodeCommand implements Callable<Integer> {
         try (Engine engine = Engine.builder().threads(threads).open();
                 ModelSpec modelSpec = model();
                 Model built = modelSpec.build(engine)) {
+            if (video()) {
+                if (codes != null || budget != null) {
+                    throw new UserError("--codes and --budget are not for videos");
+                }
+                String title = "sensorium encode · model "
+                        + (model.equals("demo") ? "demo" : Path.of(model).getFileName());
+                new VideoEncode(items.get(0).video, out, plot, videoOptions, latents)
+                        .run(
+                                modelSpec,
+                                built,
+                                engine,
+                                title,
+                                json,
+                                spec.commandLine().getOut());
+                return 0;
+            }
             List<Loaded> loaded = new ArrayList<>();
             for (Item item : items) {
                 loaded.add(load(engine, modelSpec, built, item));
@@ -178,6 +208,18 @@ final class EncodeCommand implements Callable<Integer> {
         return 0;
     }
 
+    /** Whether the one input is a video. */
+    private boolean video() {
+        boolean any = items.stream().anyMatch(item -> item.video != null);
+        if (any && items.size() > 1) {
+            throw new UserError("a video is encoded alone: one --video, and no other input");
+        }
+        if (!any && videoOptions.given()) {
+            throw new UserError("--fps, --frames, --every, --window, --chunk and --max-side are for --video");
+        }
+        return any;
+    }
+
     private ModelSpec model() throws IOException {
         if (latents != null && budget != null) {
             throw new UserError("--latents and --budget exclude each other");
@@ -195,7 +237,7 @@ final class EncodeCommand implements Callable<Integer> {
         if (item.image != null) {
             String name = item.image.getFileName().toString();
             ImageConfig config = modelSpec.image().orElseThrow(() -> lacks("image", "pictures"));
-            Picture picture = Pictures.read(item.image);
+            Picture picture = Pictures.read(item.image).upright();
             if (config.channels() != 3) {
                 throw new UserError("the model takes pictures of " + config.channels() + " channels; files give 3");
             }
@@ -213,7 +255,7 @@ final class EncodeCommand implements Callable<Integer> {
         }
         if (item.audio != null) {
             AudioConfig config = modelSpec.audio().orElseThrow(() -> lacks("audio", "sound"));
-            Sound sound = Wav.read(item.audio);
+            Sound sound = Sounds.read(item.audio);
             String name = item.audio.getFileName().toString();
             FloatBuffer samples = Inputs.named(
                     name, () -> Inputs.atRate(engine, sound, config.logMel().sampleRate()));

@@ -7,24 +7,18 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
-import java.awt.RenderingHints;
 import java.awt.Shape;
 import java.awt.geom.Line2D;
 import java.awt.geom.RoundRectangle2D;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import javax.imageio.ImageIO;
 
 /** Draws one encode request: what went in, where the tokens lie on it, and the packed sequence that came out. */
-final class EncodePlot {
-    private static final int WIDTH = 1600;
-    private static final int MARGIN = 56;
+final class EncodePlot extends Drawing {
     private static final int IMAGE_BAND = 470;
     private static final int AUDIO_BAND = 330;
     private static final int SEQUENCE_BAND = 330;
@@ -33,37 +27,20 @@ final class EncodePlot {
     private static final int HEADER = 92;
     private static final int MAX_IMAGES = 4;
     private static final int MAX_AUDIOS = 3;
-    private static final Color BACKGROUND = new Color(0x0F1218);
-    private static final Color CARD = new Color(0x171C25);
-    private static final Color EDGE = new Color(0x2A3240);
-    private static final Color INK = new Color(0xE8ECF2);
-    private static final Color FAINT = new Color(0x8C97A8);
     private static final Color GRID = new Color(255, 255, 255, 120);
-    private static final Color[] MODALITY = {new Color(0x4FC3F7), new Color(0xFFB74D), new Color(0xAED581)};
 
     private final Scene scene;
-    private final Graphics2D g;
     private final int height;
 
     private EncodePlot(Scene scene, Graphics2D graphics, int height) {
+        super(graphics);
         this.scene = scene;
-        this.g = graphics;
         this.height = height;
     }
 
-    /** Writes a PNG; the file appears only when it is complete. */
+    /** Writes a PNG. */
     static void write(Scene scene, Path file) throws IOException {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        ImageIO.write(draw(scene), "png", bytes);
-        Path target = file.toAbsolutePath();
-        Path temporary =
-                target.resolveSibling("." + target.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".tmp");
-        try {
-            Files.write(temporary, bytes.toByteArray());
-            Files.move(temporary, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        write(draw(scene), file);
     }
 
     static BufferedImage draw(Scene scene) {
@@ -75,13 +52,8 @@ final class EncodePlot {
                 + SEQUENCE_BAND
                 + 24
                 + (scene.attention.limit() > 0 ? ATTENTION_BAND : 0);
-        BufferedImage canvas = new BufferedImage(WIDTH, height, BufferedImage.TYPE_INT_RGB);
-        Graphics2D g = canvas.createGraphics();
-        g.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
-        g.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
-        g.setRenderingHint(RenderingHints.KEY_FRACTIONALMETRICS, RenderingHints.VALUE_FRACTIONALMETRICS_ON);
-        g.setRenderingHint(RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BILINEAR);
-        g.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
+        BufferedImage canvas = canvas(height);
+        Graphics2D g = graphics(canvas);
         new EncodePlot(scene, g, height).run(top, audios);
         g.dispose();
         return canvas;
@@ -721,14 +693,6 @@ final class EncodePlot {
         text(right, x + w - rightWidth, y, plain, FAINT);
     }
 
-    private void card(double x, double y, double w, double h) {
-        g.setColor(CARD);
-        g.fill(new RoundRectangle2D.Double(x, y, w, h, 14, 14));
-        g.setColor(EDGE);
-        g.setStroke(new BasicStroke(1));
-        g.draw(new RoundRectangle2D.Double(x, y, w, h, 14, 14));
-    }
-
     private double wrapped(String words, double x, double y, double right, double bottom, Font font) {
         StringBuilder line = new StringBuilder();
         for (String word : words.split("(?<=\\s)")) {
@@ -761,40 +725,11 @@ final class EncodePlot {
         turned.dispose();
     }
 
-    private void text(String label, double x, double y, Font font, Color color) {
-        g.setFont(font);
-        g.setColor(color);
-        g.drawString(label, (float) x, (float) y);
-    }
-
-    private double width(String label, Font font) {
-        return font.getStringBounds(label, g.getFontRenderContext()).getWidth();
-    }
-
-    private static Font font(int style, int size) {
-        return new Font(Font.SANS_SERIF, style, size);
-    }
-
     private static double mel(MelScale scale, double hz) {
         return switch (scale) {
             case HTK -> 2595 * Math.log10(1 + hz / 700);
             case KALDI -> 1127 * Math.log(1 + hz / 700);
             case SLANEY -> hz < 1000 ? hz * 3 / 200 : 15 + 27 * Math.log(hz / 1000) / Math.log(6.4);
         };
-    }
-
-    private static double niceStep(double raw) {
-        double ten = Math.pow(10, Math.floor(Math.log10(raw)));
-        for (double factor : new double[] {1, 2, 5}) {
-            if (factor * ten >= raw) {
-                return factor * ten;
-            }
-        }
-        return 10 * ten;
-    }
-
-    private static String trim(double value) {
-        String text = String.format(Locale.ROOT, "%.3f", value);
-        return text.replaceAll("\\.?0+$", "").isEmpty() ? "0" : text.replaceAll("\\.?0+$", "");
     }
 }

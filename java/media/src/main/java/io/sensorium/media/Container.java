@@ -19,11 +19,24 @@ record Container(String format, int width, int height, int orientation, byte[] e
     private static final byte[] EXIF = {'E', 'x', 'i', 'f', 0, 0};
     private static final byte[] PNG = {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
 
+    /** Whether it begins as a PNG or JPEG. */
+    static boolean known(byte[] bytes) {
+        return isPng(bytes) || isJpeg(bytes);
+    }
+
+    private static boolean isPng(byte[] bytes) {
+        return bytes.length >= 8 && java.util.Arrays.equals(bytes, 0, 8, PNG, 0, 8);
+    }
+
+    private static boolean isJpeg(byte[] bytes) {
+        return bytes.length >= 3 && at(bytes, 0) == 0xFF && at(bytes, 1) == 0xD8 && at(bytes, 2) == 0xFF;
+    }
+
     static Container parse(byte[] bytes, String name) {
-        if (bytes.length >= 8 && java.util.Arrays.equals(bytes, 0, 8, PNG, 0, 8)) {
+        if (isPng(bytes)) {
             return png(bytes, name);
         }
-        if (bytes.length >= 3 && at(bytes, 0) == 0xFF && at(bytes, 1) == 0xD8 && at(bytes, 2) == 0xFF) {
+        if (isJpeg(bytes)) {
             return jpeg(bytes, name);
         }
         throw Errors.corrupt(name, 0, "neither PNG nor JPEG");

@@ -18,6 +18,7 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
  * PNG and JPEG to RGB bytes, by the rules of PIL's {@code convert("RGB")}: alpha is dropped, not composited; grey
  * becomes three equal channels; palettes are looked up; of 16 bits of colour the upper 8 are kept, while grey of 16
  * bits is cut off at 255; colour profiles and gamma change nothing. EXIF orientation is told and not applied.
+ * WebP, AVIF, GIF (the first frame) and others are read where a {@link MediaReader} is, turned upright.
  *
  * <p>The container is walked first, in bounds: sizes are known before anything is decoded, every PNG chunk must be
  * whole with its checksum, and only what the pixels need reaches the decoder (so no compressed text or profile can
@@ -43,6 +44,12 @@ public final class Pictures {
      * @param maxPixels largest height·width; more is a {@link LimitExceededException} before any allocation
      */
     public static Picture decode(byte[] bytes, String name, long maxPixels) {
+        if (!Container.known(bytes)) {
+            java.util.Optional<MediaReader> reader = MediaReader.find();
+            if (reader.isPresent()) {
+                return reader.get().picture(bytes, name, maxPixels);
+            }
+        }
         Container container = Container.parse(bytes, name);
         long pixels = (long) container.width() * container.height();
         if (pixels > maxPixels) {

@@ -289,7 +289,7 @@ class PicturesTest {
         bytes[bytes.length - 20] ^= 1;
         assertThrows(CorruptInputException.class, () -> decode(bytes));
         assertThrows(CorruptInputException.class, () -> decode(png(4, 4, chunk("ABCD", new byte[3]))));
-        assertThrows(CorruptInputException.class, () -> decode("GIF89a and so on".getBytes(StandardCharsets.US_ASCII)));
+        assertThrows(CorruptInputException.class, () -> decode("PNG and so on".getBytes(StandardCharsets.US_ASCII)));
         assertThrows(CorruptInputException.class, () -> decode(png(4, 4)));
     }
 
