@@ -103,7 +103,7 @@ abstract class SoundQueue implements AutoCloseable {
         long left = c.windowCentred() ? (c.nFft() - c.winLength()) / 2 : 0;
         return switch (c.padding()) {
             case NONE -> 2 * left + c.winLength();
-            case REFLECT, ZERO -> 2 * (left - c.nFft() / 2) + c.winLength();
+            case REFLECT, ZERO, EDGE -> 2 * (left - c.nFft() / 2) + c.winLength();
             case KALDI_REFLECT -> 2 * (c.hop() / 2 - c.winLength() / 2) + c.winLength();
         };
     }

@@ -139,7 +139,8 @@ class FFmpegReaderTest {
         // What ImageOps.exif_transpose gives: quarters in reading order for orientations 1 to 8.
         String[] upright = {"RGBW", "GRWB", "WBGR", "BWRG", "RBGW", "BRWG", "WGBR", "GWRB"};
         for (int orientation = 1; orientation <= 8; orientation++) {
-            Picture picture = Pictures.decode(oriented(image, orientation), "exif", 1 << 20).upright();
+            Picture picture = Pictures.decode(oriented(image, orientation), "exif", 1 << 20)
+                    .upright();
             boolean turned = orientation >= 5;
             assertArrayEquals(
                     turned ? new int[] {64, 32} : new int[] {32, 64}, new int[] {picture.height(), picture.width()});
