@@ -153,9 +153,10 @@ public final class Npy {
             FloatBuffer out = ByteBuffer.allocateDirect(Math.toIntExact(4 * count))
                     .order(ByteOrder.nativeOrder())
                     .asFloatBuffer();
-            ByteBuffer chunk = ByteBuffer.allocate(CHUNK).order(order);
+            ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(CHUNK, count * dtype.bytes()))
+                    .order(order);
             for (long at = 0; at < count; at += chunk.limit() / dtype.bytes()) {
-                chunk.clear().limit((int) Math.min(CHUNK, (count - at) * dtype.bytes()));
+                chunk.clear().limit((int) Math.min(chunk.capacity(), (count - at) * dtype.bytes()));
                 if (!fill(channel, chunk)) {
                     throw corrupt(name, "cut off");
                 }
