@@ -50,7 +50,7 @@ public final class Main implements Callable<Integer> {
 
     @Option(
             names = "--seconds",
-            defaultValue = "12",
+            defaultValue = "8",
             paramLabel = "S",
             description = "Time for each row of the table (default ${DEFAULT-VALUE}).")
     private double seconds;
@@ -72,6 +72,9 @@ public final class Main implements Callable<Integer> {
                 "A whole run without it writes bench/results/DATE-cpu."
             })
     private @Nullable Path prefix;
+
+    @Option(names = "--readme", paramLabel = "FILE", description = "Replace the table of benchmarks in this README.")
+    private @Nullable Path readme;
 
     private final PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
 
@@ -150,6 +153,10 @@ public final class Main implements Callable<Integer> {
             Summary.write(report, prefix.resolveSibling(prefix.getFileName() + ".md"));
             Chart.write(report, prefix.resolveSibling(prefix.getFileName() + ".png"));
             out.println("written: " + prefix + ".json, .md and .png");
+        }
+        if (readme != null) {
+            Summary.update(report, readme);
+            out.println("updated: " + readme);
         }
         return 0;
     }
