@@ -13,7 +13,7 @@ int32_t sns_adapter_create(sns_engine engine, const sns_adapter_config* config, 
     sns::AdapterConfig a;
     a.d = c.d;
     a.bottleneck = c.bottleneck;
-    a.activation = sns::checked_enum(c.activation, sns::Activation::kSilu, "activation");
+    a.activation = sns::checked_enum(c.activation, sns::Activation::kTanh, "activation");
     a.scale = c.scale;
     validate(a);
     sns::not_null(down_weight, "down_weight");

@@ -17,7 +17,7 @@ AlignSide convert(const sns_align_side* side, const char* name) {
   o.d = c.d;
   o.cu_rows = c.cu_rows;
   o.bottleneck = c.bottleneck;
-  o.activation = checked_enum(c.activation, Activation::kSilu, (std::string(name) + ".activation").c_str());
+  o.activation = checked_enum(c.activation, Activation::kTanh, (std::string(name) + ".activation").c_str());
   o.scale = static_cast<float>(c.scale);
   o.weight = c.weight;
   o.bias = c.bias;

@@ -127,10 +127,12 @@ AudioConfig convert(const sns_audio_config& c) {
   o.max_frames = c.max_frames;
   o.fixed_frames = c.fixed_frames;
   o.prefix_tokens = c.prefix_tokens;
-  o.tokens = checked_enum(c.tokens, AudioTokens::kPatches, "tokens");
+  o.tokens = checked_enum(c.tokens, AudioTokens::kConvolved, "tokens");
   o.position = checked_enum(c.position, Position::kSinCos, "position");
   o.has_bias = checked_bool(c.has_bias, "has_bias");
   o.pad_value = c.pad_value;
+  o.norm = checked_bool(c.norm, "norm");
+  o.norm_eps = c.norm_eps;
   validate(o);
   try {
     LogMelPlan{o.log_mel};  // its fields are checked where its tables are made
@@ -155,12 +157,14 @@ EncoderConfig convert(const sns_encoder_config& c) {
   o.layers = c.layers;
   o.heads = c.heads;
   o.hidden = c.hidden;
-  o.activation = checked_enum(c.activation, Activation::kSilu, "activation");
+  o.activation = checked_enum(c.activation, Activation::kTanh, "activation");
   o.pre_norm = checked_bool(c.pre_norm, "pre_norm");
   o.final_norm = checked_bool(c.final_norm, "final_norm");
   o.qkv_bias = checked_bool(c.qkv_bias, "qkv_bias");
   o.bias = checked_bool(c.bias, "bias");
   o.norm_eps = c.norm_eps;
+  o.causal = checked_bool(c.causal, "causal");
+  o.rotary = checked_bool(c.rotary, "rotary");
   validate(o);
   return o;
 }
@@ -180,7 +184,7 @@ PerceiverConfig convert(const sns_perceiver_config& c) {
   o.self_v = c.self_v;
   o.cross_widening = c.cross_widening;
   o.self_widening = c.self_widening;
-  o.activation = checked_enum(c.activation, Activation::kSilu, "activation");
+  o.activation = checked_enum(c.activation, Activation::kTanh, "activation");
   o.query_residual = checked_bool(c.query_residual, "query_residual");
   o.norm_eps = c.norm_eps;
   validate(o);
@@ -211,7 +215,7 @@ PerceiverDecoderConfig convert(const sns_perceiver_decoder_config& c) {
   o.qk = c.qk;
   o.v = c.v;
   o.widening = c.widening;
-  o.activation = checked_enum(c.activation, Activation::kSilu, "activation");
+  o.activation = checked_enum(c.activation, Activation::kTanh, "activation");
   o.query_residual = checked_bool(c.query_residual, "query_residual");
   o.norm_eps = c.norm_eps;
   validate(o);
@@ -228,7 +232,7 @@ LatentResamplerConfig convert(const sns_latent_resampler_config& c) {
   o.mlp_hidden = c.mlp_hidden;
   o.rms_norm = checked_bool(c.rms_norm, "rms_norm");
   o.gated_mlp = checked_bool(c.gated_mlp, "gated_mlp");
-  o.activation = checked_enum(c.activation, Activation::kSilu, "activation");
+  o.activation = checked_enum(c.activation, Activation::kTanh, "activation");
   o.norm_eps = c.norm_eps;
   validate(o);
   return o;
@@ -242,21 +246,24 @@ QFormerConfig convert(const sns_qformer_config& c) {
   o.heads = c.heads;
   o.cross_frequency = c.cross_frequency;
   o.mlp_hidden = c.mlp_hidden;
-  o.activation = checked_enum(c.activation, Activation::kSilu, "activation");
+  o.activation = checked_enum(c.activation, Activation::kTanh, "activation");
   o.norm_eps = c.norm_eps;
   validate(o);
   return o;
 }
 
 PoolConfig convert(const sns_pool_config& c) {
+  unused(c.reserved, "reserved");
   PoolConfig o;
-  o.kind = checked_enum(c.kind, PoolKind::kPrefix, "kind");
+  o.kind = checked_enum(c.kind, PoolKind::kSuffix, "kind");
   o.norm = checked_bool(c.norm, "norm");
   o.count = c.count;
   o.heads = c.heads;
   o.mlp_hidden = c.mlp_hidden;
-  o.activation = checked_enum(c.activation, Activation::kSilu, "activation");
+  o.activation = checked_enum(c.activation, Activation::kTanh, "activation");
   o.norm_eps = c.norm_eps;
+  o.dense = c.dense;
+  o.dense_bias = checked_bool(c.dense_bias, "dense_bias");
   validate(o);
   return o;
 }

@@ -13,6 +13,7 @@ enum class Activation : int32_t {
   kQuickGelu = 3,  ///< x·σ(1.702x)
   kRelu = 4,
   kSilu = 5,  ///< x·σ(x)
+  kTanh = 6,
 };
 
 /// float64 oracle.
@@ -30,6 +31,8 @@ inline double activate(Activation a, double x) {
       return x > 0 ? x : 0;
     case Activation::kSilu:
       return x / (1.0 + std::exp(-x));
+    case Activation::kTanh:
+      return std::tanh(x);
   }
   return x;
 }
@@ -55,6 +58,10 @@ inline double activate_slope(Activation a, double x) {
       return x > 0 ? 1 : 0;
     case Activation::kSilu:
       return sigmoid_product(x, 1);
+    case Activation::kTanh: {
+      const double t = std::tanh(x);
+      return 1 - t * t;
+    }
   }
   return 1;
 }

@@ -75,11 +75,12 @@ enum { SNS_RESIZE_NONE = 0, SNS_RESIZE_SQUASH = 1, SNS_RESIZE_SHORTEST_EDGE = 2,
 enum { SNS_FILTER_NEAREST = 0, SNS_FILTER_LANCZOS = 1, SNS_FILTER_BILINEAR = 2, SNS_FILTER_BICUBIC = 3,
        SNS_FILTER_BOX = 4, SNS_FILTER_HAMMING = 5 };
 enum { SNS_PATCH_CHANNEL_FIRST = 0, SNS_PATCH_CHANNEL_LAST = 1 };
-enum { SNS_AUDIO_FRAMES = 0, SNS_AUDIO_PATCHES = 1 };
-enum { SNS_POOL_ATTENTION = 0, SNS_POOL_MEAN = 1, SNS_POOL_PREFIX = 2 };
+enum { SNS_AUDIO_FRAMES = 0, SNS_AUDIO_PATCHES = 1, SNS_AUDIO_CONVOLVED = 2 };
+enum { SNS_POOL_ATTENTION = 0, SNS_POOL_MEAN = 1, SNS_POOL_PREFIX = 2, SNS_POOL_SUFFIX = 3 };
 
 enum { SNS_ACTIVATION_NONE = 0, SNS_ACTIVATION_GELU = 1, SNS_ACTIVATION_GELU_TANH = 2,
-       SNS_ACTIVATION_QUICK_GELU = 3, SNS_ACTIVATION_RELU = 4, SNS_ACTIVATION_SILU = 5 };
+       SNS_ACTIVATION_QUICK_GELU = 3, SNS_ACTIVATION_RELU = 4, SNS_ACTIVATION_SILU = 5,
+       SNS_ACTIVATION_TANH = 6 };
 enum { SNS_WINDOW_HANN = 0, SNS_WINDOW_HAMMING = 1, SNS_WINDOW_POVEY = 2, SNS_WINDOW_RECTANGULAR = 3,
        SNS_WINDOW_BLACKMAN = 4 };
 enum { SNS_PADDING_NONE = 0, SNS_PADDING_REFLECT = 1, SNS_PADDING_ZERO = 2, SNS_PADDING_KALDI_REFLECT = 3,
@@ -212,21 +213,29 @@ typedef struct sns_log_mel_config {
 /* Audio tokenizer. SNS_AUDIO_FRAMES: one token a frame, audio.frame.weight [d_model, n_mels], audio.frame.bias.
  * SNS_AUDIO_PATCHES (AST): audio.patch.weight [d_model, patch_freq*patch_time], audio.patch.bias; tokens run
  * frequency-major (f*grid_time + t).
- * Both: audio.prefix [prefix_tokens, d_model], audio.position [prefix_tokens + positions, d_model] if learned,
- * where positions = max_frames (FRAMES; shorter clips use the first rows) or the exact patch count (PATCHES).
- * SNS_POSITION_SINCOS: 1-D over frames (Vaswani), 2-D over (frequency, time) patches.
+ * SNS_AUDIO_CONVOLVED (Whisper): two convolutions over three frames, padded by one, each with GELU, the second of
+ * stride 2: one token for two frames. audio.conv1.weight [d_model, n_mels, 3], audio.conv2.weight [d_model, d_model, 3],
+ * each with .bias [d_model] if has_bias.
+ * All: audio.prefix [prefix_tokens, d_model], audio.position [prefix_tokens + positions, d_model] if learned,
+ * where positions = max_frames, or half of it rounded up (CONVOLVED), of which shorter clips use the first rows, or the
+ * exact patch count (PATCHES).
+ * SNS_POSITION_SINCOS: 1-D over tokens (Vaswani), 2-D over (frequency, time) patches.
+ * norm (PATCHES with positions; ImageBind): audio.norm.weight and .bias [d_model], a layer norm of the projected patches
+ * before positions are added.
  * fixed_frames > 0: features are cut or padded to it; the padding is pad_value (in feature units). */
 typedef struct sns_audio_config {
   int64_t struct_size;
   sns_log_mel_config log_mel;
   int64_t patch_freq, patch_time, stride_freq, stride_time; /* PATCHES only, else 0 */
-  int64_t max_frames;           /* FRAMES with learned positions, else 0 */
+  int64_t max_frames;           /* FRAMES and CONVOLVED with learned positions, else 0 */
   int64_t fixed_frames;
   int64_t prefix_tokens;
   int32_t tokens;               /* SNS_AUDIO_* */
   int32_t position;
   int32_t has_bias;
   float pad_value;
+  int32_t norm;
+  float norm_eps;
 } sns_audio_config;
 
 /* Text: text.embedding [vocabulary, d_model], text.position [max_tokens, d_model] if learned. */
@@ -254,7 +263,10 @@ typedef struct sns_sequence_config {
  * by. With it, sequence.modality is added to its output. Tensors, P = image, audio or text, D = d_model:
  *   P.encoder.pre_norm.{weight,bias} [D] if pre_norm, P.encoder.final_norm.{weight,bias} [D] if final_norm
  *   P.encoder.N.norm1, .norm2 [D], .q, .k, .v, .o [D, D], .mlp.up [hidden, D], .mlp.down [D, hidden], each with
- *   .weight and .bias; q, k, v have biases if qkv_bias, the other matrices if bias */
+ *   .weight and .bias; q, k, v have biases if qkv_bias, the other matrices if bias
+ * causal: a token reads itself and the tokens before it (CLIP's text).
+ * rotary: queries and keys turn by the row and the column of their token's patch, half of a head's channels each, theta
+ * 10000 (Qwen2-VL); heads are then a multiple of 4 wide. */
 typedef struct sns_encoder_config {
   int64_t struct_size;
   int64_t layers, heads;        /* heads divide d_model */
@@ -264,6 +276,7 @@ typedef struct sns_encoder_config {
   int32_t final_norm;           /* after the last layer */
   int32_t qkv_bias, bias;
   float norm_eps;
+  int32_t causal, rotary;
 } sns_encoder_config;
 
 /* Perceiver encoder (Jaegle et al. 2021, as in transformers): latents cross-attend the packed sequence once, then
@@ -341,16 +354,21 @@ typedef struct sns_qformer_config {
  * ATTENTION (SigLIP's head), one latent: pool.probe [1, D], pool.in.weight [3*D, D] (q, k, v) and .bias,
  *   pool.o [D, D], pool.norm [D], pool.mlp.up [mlp_hidden, D], pool.mlp.down; each with .weight and .bias.
  * MEAN: the means of `count` equal runs of tokens: run i of k is tokens [i*n/k, (i+1)*n/k), k = min(count, n), at
- *   least 1. PREFIX: the mean of the first `count` tokens (special tokens count), one latent.
- *   Both: pool.norm.weight and .bias [D] if norm, a layer norm of the means. No tokens: a mean of zeros. */
+ *   least 1. PREFIX: the mean of the first `count` tokens (special tokens count), SUFFIX: of the last, one latent.
+ *   All three: pool.norm.weight and .bias [D] if norm, a layer norm of the means; then, if dense > 0, a linear layer and
+ *   the activation: pool.dense.weight [dense, D] and, if dense_bias, pool.dense.bias [dense]; a latent is then `dense`
+ *   wide. No tokens: a mean of zeros. */
 typedef struct sns_pool_config {
   int64_t struct_size;
   int32_t kind;  /* SNS_POOL_* */
-  int32_t norm;  /* MEAN and PREFIX */
-  int64_t count; /* MEAN, PREFIX; ATTENTION: 1 */
+  int32_t norm;  /* all but ATTENTION */
+  int64_t count; /* likewise; ATTENTION: 1 */
   int64_t heads, mlp_hidden; /* ATTENTION only, else 0 */
-  int32_t activation;        /* likewise */
+  int32_t activation;        /* ATTENTION: of the MLP; else of the dense layer */
   float norm_eps;
+  int64_t dense;             /* 0: none; ATTENTION: 0 */
+  int32_t dense_bias;
+  int32_t reserved;
 } sns_pool_config;
 
 /* Token merging (ToMe): rounds of bipartite soft matching by cosine of the tokens, sizes carried along, until a sequence

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/pack/pack.h"
 #include "pipeline/fold.h"
 
 namespace sns {
@@ -18,6 +19,25 @@ PatchGeometry geometry(const AudioConfig& config) {
   return g;
 }
 
+constexpr int64_t kTaps = 3;
+
+/// Rows of positions that frames need which are not cut into patches.
+int64_t position_rows(const AudioConfig& config) {
+  return config.tokens == AudioTokens::kConvolved ? ceil_div(config.max_frames, 2) : config.max_frames;
+}
+
+/// A convolution [out, in, taps] as a linear layer over rows that lie one after the other.
+LinearWeights convolution(const float* weight, const float* bias, int64_t out, int64_t in,
+                          Precision precision) {
+  AlignedArray<float> turned(checked_mul(checked_mul(out, in, "d_model"), kTaps, "d_model"));
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t i = 0; i < in; ++i) {
+      for (int64_t t = 0; t < kTaps; ++t) turned[(o * kTaps + t) * in + i] = weight[(o * in + i) * kTaps + t];
+    }
+  }
+  return LinearWeights(turned.data(), bias, out, kTaps * in, precision);
+}
+
 LogMelConfig frame_major(LogMelConfig config) {
   config.mel_major = 0;
   return config;
@@ -27,19 +47,27 @@ LogMelConfig frame_major(LogMelConfig config) {
 
 AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader) {
   const bool patches = config.tokens == AudioTokens::kPatches;
-  const std::string stem = patches ? "audio.patch." : "audio.frame.";
-  const int64_t in =
-      patches ? checked_mul(config.patch_freq, config.patch_time, "audio.patch_time") : config.log_mel.n_mels;
+  const int64_t mels = config.log_mel.n_mels;
   AudioTensors t;
   t.precision = reader.precision();
-  t.weight = reader.take(stem + "weight", {d_model, in});
-  if (config.has_bias) t.bias = reader.take(stem + "bias", {d_model});
+  if (config.tokens == AudioTokens::kConvolved) {
+    t.weight = reader.take("audio.conv1.weight", {d_model, mels, kTaps});
+    t.weight2 = reader.take("audio.conv2.weight", {d_model, d_model, kTaps});
+    if (config.has_bias) t.bias = reader.take("audio.conv1.bias", {d_model});
+    if (config.has_bias) t.bias2 = reader.take("audio.conv2.bias", {d_model});
+  } else {
+    const std::string stem = patches ? "audio.patch." : "audio.frame.";
+    const int64_t in = patches ? checked_mul(config.patch_freq, config.patch_time, "audio.patch_time") : mels;
+    t.weight = reader.take(stem + "weight", {d_model, in});
+    if (config.has_bias) t.bias = reader.take(stem + "bias", {d_model});
+  }
+  if (config.norm) t.norm = take_norm(reader, "audio.norm", d_model);
   if (config.prefix_tokens > 0) t.prefix = reader.take("audio.prefix", {config.prefix_tokens, d_model});
   if (config.position == Position::kLearned) {
     const PatchGeometry g = geometry(config);
     const int64_t rows = patches ? checked_mul(g.grid_h(config.log_mel.n_mels), g.grid_w(config.fixed_frames),
                                                "audio.fixed_frames")
-                                 : config.max_frames;
+                                 : position_rows(config);
     t.position = reader.take("audio.position",
                              {checked_add(config.prefix_tokens, rows, "audio.prefix_tokens"), d_model});
   }
@@ -57,12 +85,16 @@ AudioTokenizer::AudioTokenizer(const AudioConfig& config, int64_t d_model, const
   const bool none = config.position == Position::kNone;
   AlignedArray<float> bias;
   if (tensors.bias || (none && modality)) bias = folded(tensors.bias, 1, d_model, none ? modality : nullptr);
-  int64_t positions = config.max_frames;
+  int64_t positions = position_rows(config);
+  if (config.norm) norm_.emplace(tensors.norm, d_model, config.norm_eps);
   if (patches()) {
     const PatchGeometry g = geometry(config);
     const float scale = 1, shift = 0;
     patch_ = PatchEmbedWeights(g, tensors.weight, bias.data(), d_model, &scale, &shift, tensors.precision);
     positions = g.grid_h(config.log_mel.n_mels) * g.grid_w(config.fixed_frames);
+  } else if (convolved()) {
+    conv1_ = convolution(tensors.weight, tensors.bias, d_model, config.log_mel.n_mels, tensors.precision);
+    conv2_ = convolution(tensors.weight2, tensors.bias2, d_model, d_model, tensors.precision);
   } else {
     frame_ = LinearWeights(tensors.weight, bias.data(), d_model, config.log_mel.n_mels, tensors.precision);
   }
@@ -94,7 +126,7 @@ AudioTokenizer::Shape AudioTokenizer::finish(int64_t frames, int64_t duration_x2
     checked_mul(s.grid_f, s.grid_t, field);
   } else {
     s.grid_f = 1;
-    s.grid_t = s.used_frames;
+    s.grid_t = ceil_div(s.used_frames, step());
     if (config_.position == Position::kLearned && s.used_frames > config_.max_frames) {
       throw Error(Code::kLimitExceeded, field,
                   std::string(field) + ": " + std::to_string(s.used_frames) +
@@ -148,17 +180,64 @@ int64_t AudioTokenizer::max_tokens(int64_t limit) const {
   const PatchGeometry g = geometry(config_);
   return std::min(limit, patches() ? checked_mul(g.grid_h(config_.log_mel.n_mels),
                                                  g.grid_w(config_.fixed_frames), "fixed_frames")
-                                   : config_.fixed_frames);
+                                   : ceil_div(config_.fixed_frames, step()));
 }
 
 size_t AudioTokenizer::scratch(int64_t max_samples, int64_t limit, int threads) const {
   const size_t mel = max_samples > 0 ? log_mel_scratch(plan_, max_samples, threads) : 0;
+  if (convolved()) {
+    Carver carver(nullptr);
+    lay_out(carver, checked_mul(2, max_tokens(limit), "max_tokens"), threads);
+    return std::max(mel, carver.bytes());
+  }
   if (!patches()) return std::max(mel, linear_scratch(frame_, max_tokens(limit), threads));
   const PatchGeometry g = geometry(config_);
   const int64_t columns = max_tokens(limit) / g.grid_h(config_.log_mel.n_mels);
   if (columns == 0) return mel;
   const int64_t width = g.patch_w + (columns - 1) * g.stride_w;
   return std::max(mel, patch_embed_scratch(patch_, config_.log_mel.n_mels, width, threads));
+}
+
+AudioTokenizer::Convolved AudioTokenizer::lay_out(Carver& carver, int64_t frames, int threads) const {
+  const int64_t rows = checked_add(frames, kTaps - 1, "max_tokens");
+  Convolved c;
+  c.features = carver.take<float>(checked_mul(rows, config_.log_mel.n_mels, "max_tokens"));
+  c.hidden = carver.take<float>(checked_mul(rows, d_model_, "max_tokens"));
+  c.scratch = carver.take<unsigned char>(static_cast<int64_t>(std::max(
+      linear_scratch(conv1_, frames, threads), linear_scratch(conv2_, ceil_div(frames, 2), threads))));
+  return c;
+}
+
+/// A row and its two neighbours lie one after the other in memory, so each convolution is one linear layer
+/// over rows that overlap.
+void AudioTokenizer::convolve(const float* features, int64_t frames, const float* position, float* y,
+                              void* scratch, Parallel& parallel) const {
+  const int64_t mels = config_.log_mel.n_mels, d = d_model_;
+  Carver carver(scratch);
+  const Convolved c = lay_out(carver, frames, parallel.threads());
+  std::fill_n(c.features, mels, 0.0f);
+  std::copy_n(features, frames * mels, c.features + mels);
+  std::fill_n(c.features + (frames + 1) * mels, mels, 0.0f);
+  std::fill_n(c.hidden, d, 0.0f);
+  std::fill_n(c.hidden + (frames + 1) * d, d, 0.0f);
+  LinearArgs first;
+  first.x = c.features;
+  first.rows = frames;
+  first.ldx = mels;
+  first.y = c.hidden + d;
+  first.ldy = d;
+  first.activation = Activation::kGelu;
+  linear_cpu(conv1_, first, c.scratch, parallel);
+  LinearArgs second;
+  second.x = c.hidden;
+  second.rows = ceil_div(frames, 2);
+  second.ldx = 2 * d;
+  second.y = y;
+  second.ldy = d;
+  second.activation = Activation::kGelu;
+  second.residual = position;
+  second.ld_residual = d;
+  linear_cpu(conv2_, second, c.scratch, parallel);
 }
 
 void AudioTokenizer::run(Format format, const void* data, int64_t count, const Shape& shape, float* features,
@@ -192,10 +271,17 @@ void AudioTokenizer::run(Format format, const void* data, int64_t count, const S
     args.image.width = shape.used_frames;
     args.image.stride_y = 1;
     args.image.stride_x = mels;
-    args.position = position;
+    args.position = norm_ ? nullptr : position;
     args.y = y;
     args.ldy = d_model_;
     patch_embed_cpu(patch_, args, scratch, parallel);
+    if (norm_) {
+      norm_->run(y, shape.tokens(), y, parallel);
+      const PackSegment in_place{y, d_model_, shape.tokens(), nullptr, position};
+      pack_cpu({&in_place, 1, d_model_, y, d_model_}, parallel);
+    }
+  } else if (convolved()) {
+    convolve(source, shape.used_frames, position, y, scratch, parallel);
   } else {
     LinearArgs args;
     args.x = source;

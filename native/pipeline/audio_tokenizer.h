@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+
+#include "pipeline/blocks.h"
 #include "pipeline/config.h"
 #include "pipeline/weights.h"
 
@@ -8,11 +11,13 @@ namespace sns {
 struct AudioTensors {
   const float *weight = nullptr, *bias = nullptr, *prefix = nullptr, *position = nullptr;
   Precision precision = Precision::kStrict;
+  const float *weight2 = nullptr, *bias2 = nullptr;  ///< of the second convolution
+  Affine norm;
 };
 AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader);
 
-/// Sound → log-mel features [frames, n_mels] → one token a frame, or one a (frequency, time) patch. The
-/// modality embedding is folded as in ImageTokenizer.
+/// Sound → log-mel features [frames, n_mels] → one token a frame, one a (frequency, time) patch, or one for
+/// two convolved frames. The modality embedding is folded as in ImageTokenizer.
 class AudioTokenizer {
  public:
   struct Shape {
@@ -35,6 +40,10 @@ class AudioTokenizer {
   int64_t positions() const { return position_.size() / d_model_; }
   const float* prefix() const { return prefix_.data(); }
   bool patches() const { return config_.tokens == AudioTokens::kPatches; }
+  bool convolved() const { return config_.tokens == AudioTokens::kConvolved; }
+  /// Frames from one token to the next, and that one token covers.
+  int64_t step() const { return patches() ? config_.stride_time : convolved() ? 2 : 1; }
+  int64_t width() const { return patches() ? config_.patch_time : step(); }
 
   /// Of a sound of `samples`; throws kInvalidShape when it is too short for a frame or a patch,
   /// kLimitExceeded when it has more frames than there are learned positions.
@@ -65,12 +74,21 @@ class AudioTokenizer {
 
  private:
   Shape finish(int64_t frames, int64_t duration_x2, const char* field) const;
+  /// What the convolutions need for so many frames: both inputs with a row of zeros around them.
+  struct Convolved {
+    float *features = nullptr, *hidden = nullptr;
+    void* scratch = nullptr;
+  };
+  Convolved lay_out(Carver& carver, int64_t frames, int threads) const;
+  void convolve(const float* features, int64_t frames, const float* position, float* y, void* scratch,
+                Parallel& parallel) const;
 
   AudioConfig config_;
   int64_t d_model_;
   LogMelPlan plan_;
-  LinearWeights frame_;
+  LinearWeights frame_, conv1_, conv2_;
   PatchEmbedWeights patch_;
+  std::optional<Norm> norm_;
   AlignedArray<float> prefix_, position_;
 };
 

@@ -112,6 +112,10 @@ void validate(const AudioConfig& config) {
     reject("fixed_frames", "more frames than max_frames has positions for");
   }
   if (!std::isfinite(config.pad_value)) reject("pad_value", "not finite");
+  if (config.norm && (!patches || config.position == Position::kNone)) {
+    reject("norm", "only patches with positions have one");
+  }
+  check_eps(config.norm_eps);
 }
 
 void validate(const TextConfig& config) {
@@ -193,8 +197,10 @@ void validate(const PoolConfig& config) {
   in_range("count", config.count, 1, attention ? 1 : kMaxCount);
   in_range("heads", config.heads, attention ? 1 : 0, attention ? 1 << 16 : 0);
   in_range("mlp_hidden", config.mlp_hidden, attention ? 1 : 0, attention ? kMaxCount : 0);
-  if (!attention && config.activation != Activation::kNone)
-    reject("activation", "only an attention pool has one");
+  in_range("dense", config.dense, 0, attention ? 0 : kMaxCount);
+  if (config.dense == 0 && config.dense_bias) reject("dense_bias", "there is no dense layer");
+  if (!attention && config.dense == 0 && config.activation != Activation::kNone)
+    reject("activation", "there is neither an attention pool nor a dense layer");
   if (attention && config.norm) reject("norm", "an attention pool always has its own");
   check_eps(config.norm_eps);
 }

@@ -52,7 +52,7 @@ enum class ResizeMode : int32_t {
   kShortestLongest = 5,
   kFit = 6
 };
-enum class AudioTokens : int32_t { kFrames = 0, kPatches = 1 };
+enum class AudioTokens : int32_t { kFrames = 0, kPatches = 1, kConvolved = 2 };
 
 /// Largest size of anything that is counted (tokens, channels, rows): indices of results are 32 bits wide.
 constexpr int64_t kMaxCount = INT32_MAX;
@@ -99,6 +99,8 @@ struct AudioConfig {
   Position position = Position::kNone;
   bool has_bias = false;
   float pad_value = 0;
+  bool norm = false;  ///< of projected patches
+  float norm_eps = 1e-5f;
 };
 
 struct TextConfig {
@@ -126,6 +128,8 @@ struct EncoderConfig {
   bool pre_norm = false, final_norm = true;
   bool qkv_bias = true, bias = true;
   float norm_eps = 1e-5f;
+  bool causal = false;  ///< a token reads none that come after it
+  bool rotary = false;  ///< queries and keys turn by row and column
 };
 
 struct PerceiverDecoderConfig {
@@ -155,7 +159,7 @@ struct QFormerConfig {
   float norm_eps = 1e-12f;
 };
 
-enum class PoolKind : int32_t { kAttention = 0, kMean = 1, kPrefix = 2 };
+enum class PoolKind : int32_t { kAttention = 0, kMean = 1, kPrefix = 2, kSuffix = 3 };
 struct PoolConfig {
   PoolKind kind = PoolKind::kMean;
   int64_t count = 1;
@@ -163,6 +167,8 @@ struct PoolConfig {
   Activation activation = Activation::kNone;
   bool norm = false;
   float norm_eps = 1e-6f;
+  int64_t dense = 0;  ///< width of a linear layer behind the mean, 0 = none
+  bool dense_bias = false;
 };
 
 struct MergeConfig {

@@ -1,17 +1,22 @@
 #include "pipeline/encoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "ops/attention/attention.h"
 #include "ops/mlp/mlp.h"
+#include "ops/rotary/rotary.h"
 
 namespace sns {
 namespace {
 
-AttentionArgs self_attention(const Encoder::Buffers& b, int64_t d, int64_t heads, int64_t items) {
-  return attention_args(AttentionShape::of_channels(heads, d, d), b.qkv, 3 * d, b.qkv ? b.qkv + d : nullptr,
-                        3 * d, b.normed, items, b.cu_items, b.cu_items);
+AttentionArgs self_attention(const Encoder::Buffers& b, int64_t d, const EncoderConfig& c, int64_t items) {
+  AttentionArgs a =
+      attention_args(AttentionShape::of_channels(c.heads, d, d), b.qkv, 3 * d, b.qkv ? b.qkv + d : nullptr,
+                     3 * d, b.normed, items, b.cu_items, b.cu_items);
+  a.causal = c.causal;
+  return a;
 }
 
 }  // namespace
@@ -22,6 +27,11 @@ EncoderTensors take_encoder(const EncoderConfig& c, const std::string& part, int
     throw Error(Code::kInvalidArgument, part + ".encoder.heads",
                 part + ".encoder.heads: d_model of " + std::to_string(d) + " does not divide into " +
                     std::to_string(c.heads) + " heads");
+  }
+  if (c.rotary && d / c.heads % 4 != 0) {
+    throw Error(
+        Code::kInvalidArgument, part + ".encoder.rotary",
+        part + ".encoder.rotary: heads of " + std::to_string(d / c.heads) + " channels are no multiple of 4");
   }
   const std::string stem = part + ".encoder.";
   EncoderTensors t;
@@ -46,6 +56,14 @@ EncoderTensors take_encoder(const EncoderConfig& c, const std::string& part, int
 Encoder::Encoder(const EncoderConfig& c, int64_t d, const EncoderTensors& t) : config_(c), d_model_(d) {
   if (c.pre_norm) pre_norm_ = Norm(t.pre_norm, d, c.norm_eps);
   if (c.final_norm) final_norm_ = Norm(t.final_norm, d, c.norm_eps);
+  if (c.rotary) {  // the row turns the first half of the pairs, the column the second, at the same
+                   // frequencies
+    const int64_t pairs = d / c.heads / 2, half = pairs / 2;
+    for (int64_t i = 0; i < pairs; ++i) {
+      axis_.push_back(i < half ? 0 : 1);
+      frequency_.push_back(std::pow(10000.0, -static_cast<double>(i % half) / static_cast<double>(half)));
+    }
+  }
   layers_.reserve(t.layers.size());
   for (const EncoderTensors::Layer& from : t.layers) {
     Layer layer;
@@ -59,12 +77,17 @@ Encoder::Encoder(const EncoderConfig& c, int64_t d, const EncoderTensors& t) : c
   }
 }
 
-Encoder::Buffers Encoder::lay_out(Carver& carver, int64_t d, int64_t max_tokens, int64_t max_items) {
+Encoder::Buffers Encoder::lay_out(Carver& carver, int64_t d, int64_t max_tokens, int64_t max_items,
+                                  int64_t head) {
   Buffers b;
   b.x = carver.take<float>(checked_mul(max_tokens, d, "max_tokens"));
   b.normed = carver.take<float>(checked_mul(max_tokens, d, "max_tokens"));
   b.qkv = carver.take<float>(checked_mul(max_tokens, checked_mul(3, d, "d_model"), "max_tokens"));
   b.cu_items = carver.take<int64_t>(max_items + 1);
+  if (head > 0) {
+    b.grid = carver.take<int32_t>(checked_mul(max_tokens, 2, "max_tokens"));
+    b.turns = carver.take<float>(checked_mul(max_tokens, head, "max_tokens"));
+  }
   return b;
 }
 
@@ -72,7 +95,7 @@ size_t Encoder::scratch(int64_t max_tokens, int64_t max_items, int threads) cons
   if (layers_.empty()) return 0;
   const Layer& layer = layers_[0];
   return std::max({linear_scratch(layer.qkv, max_tokens, threads),
-                   attention_scratch(self_attention({}, d_model_, config_.heads, max_items), threads),
+                   attention_scratch(self_attention({}, d_model_, config_, max_items), threads),
                    linear_scratch(layer.out, max_tokens, threads),
                    mlp_scratch(layer.up, layer.down, max_tokens, threads)});
 }
@@ -81,10 +104,25 @@ void Encoder::run(int64_t items, const Buffers& b, void* scratch, Parallel& para
   const int64_t rows = b.cu_items[items], d = d_model_;
   if (rows == 0) return;
   if (config_.pre_norm) pre_norm_.run(b.x, rows, b.x, parallel);
+  const int64_t pairs = static_cast<int64_t>(axis_.size());
+  if (config_.rotary) {
+    rotary_table_cpu({b.grid, rows, 2, axis_.data(), frequency_.data(), pairs, b.turns}, parallel);
+  }
   for (const Layer& layer : layers_) {
     layer.norm1.run(b.x, rows, b.normed, parallel);
     linear(layer.qkv, b.normed, d, rows, b.qkv, 3 * d, nullptr, scratch, parallel);
-    AttentionArgs attention = self_attention(b, d, config_.heads, items);
+    if (config_.rotary) {  // queries and keys stand side by side
+      RotaryArgs turn;
+      turn.x = turn.y = b.qkv;
+      turn.rows = rows;
+      turn.heads = 2 * config_.heads;
+      turn.head_dim = d / config_.heads;
+      turn.ldx = turn.ldy = 3 * d;
+      turn.table = b.turns;
+      turn.pairs = pairs;
+      rotary_cpu(turn, parallel);
+    }
+    AttentionArgs attention = self_attention(b, d, config_, items);
     attention.precision = layer.qkv.precision();
     attention_cpu(attention, scratch, parallel);
     linear(layer.out, b.normed, d, rows, b.x, d, b.x, scratch, parallel);

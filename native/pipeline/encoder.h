@@ -30,12 +30,16 @@ class Encoder {
     float* normed = nullptr;      ///< [max_tokens, d_model], also what attention gives
     float* qkv = nullptr;         ///< [max_tokens, 3·d_model]
     int64_t* cu_items = nullptr;  ///< [max_items + 1]
+    int32_t* grid = nullptr;      ///< [max_tokens, 2], rotary only: row and column of each token
+    float* turns = nullptr;       ///< [max_tokens, width of a head], rotary only
   };
 
   Encoder(const EncoderConfig& config, int64_t d_model, const EncoderTensors& tensors);
   const EncoderConfig& config() const { return config_; }
 
-  static Buffers lay_out(Carver& carver, int64_t d_model, int64_t max_tokens, int64_t max_items);
+  /// `head`: the widest head of an encoder that is rotary, 0 if there is none.
+  static Buffers lay_out(Carver& carver, int64_t d_model, int64_t max_tokens, int64_t max_items,
+                         int64_t head);
   size_t scratch(int64_t max_tokens, int64_t max_items, int threads) const;
   /// Everything but the last norm, in place on b.x. Item i has rows [b.cu_items[i], b.cu_items[i+1]). An
   /// item's numbers do not depend on its neighbours.
@@ -51,6 +55,8 @@ class Encoder {
 
   EncoderConfig config_;
   int64_t d_model_;
+  std::vector<int32_t> axis_;      ///< [pairs of a head], rotary only
+  std::vector<double> frequency_;  ///< likewise
   Norm pre_norm_, final_norm_;
   std::vector<Layer> layers_;
 };

@@ -4,26 +4,35 @@
 
 namespace sns {
 
-Affine take_mean_pool(const PoolConfig& config, int64_t d_model, WeightReader& reader) {
-  return config.norm ? take_norm(reader, "pool.norm", d_model) : Affine();
+MeanPoolTensors take_mean_pool(const PoolConfig& c, int64_t d, WeightReader& reader) {
+  MeanPoolTensors t;
+  if (c.norm) t.norm = take_norm(reader, "pool.norm", d);
+  if (c.dense > 0) t.dense = take_linear(reader, "pool.dense", c.dense, d, c.dense_bias);
+  return t;
 }
 
-MeanPool::MeanPool(const PoolConfig& config, int64_t d_model, const Affine& norm)
-    : d_(d_model), count_(config.count), prefix_(config.kind == PoolKind::kPrefix) {
-  if (config.norm) norm_.emplace(norm, d_model, config.norm_eps);
+MeanPool::MeanPool(const PoolConfig& c, int64_t d, const MeanPoolTensors& t)
+    : d_(d), count_(c.count), kind_(c.kind), activation_(c.activation) {
+  if (c.norm) norm_.emplace(t.norm, d, c.norm_eps);
+  if (c.dense > 0) dense_ = LinearWeights(t.dense.weight, t.dense.bias, c.dense, d, t.dense.precision);
 }
 
 int64_t MeanPool::latents(int64_t tokens, int64_t limit) const {
-  return prefix_ ? 1 : std::max<int64_t>(1, std::min({count_, limit, tokens}));
+  return kind_ == PoolKind::kMean ? std::max<int64_t>(1, std::min({count_, limit, tokens})) : 1;
+}
+
+int64_t MeanPool::max_rows(const CompressorLimits& limits) const {
+  // A sequence has no more latents than tokens, but for one that has none.
+  const int64_t most = checked_mul(limits.max_sequences, max_latents(), "max_sequences");
+  return std::min(most, checked_add(limits.max_tokens, limits.max_sequences, "max_tokens"));
 }
 
 MeanPool::Buffers MeanPool::lay_out(Carver& carver, const CompressorLimits& limits) const {
-  // A sequence has no more latents than tokens, but for one that has none.
-  const int64_t most = checked_mul(limits.max_sequences, max_latents(), "max_sequences");
-  const int64_t rows = std::min(most, checked_add(limits.max_tokens, limits.max_sequences, "max_tokens"));
+  const int64_t rows = max_rows(limits);
   Buffers b;
   b.segments = carver.take<Segment>(rows);
   b.y = carver.take<float>(checked_mul(rows, d_, "max_sequences"));
+  if (dense_.out() > 0) b.dense = carver.take<float>(checked_mul(rows, dense_.out(), "max_sequences"));
   return b;
 }
 
@@ -33,8 +42,14 @@ size_t MeanPool::workspace(const CompressorLimits& limits) const {
   return carver.bytes();
 }
 
+size_t MeanPool::scratch(const CompressorLimits& limits) const {
+  return dense_.out() > 0 ? linear_scratch(dense_, max_rows(limits), limits.threads) : 0;
+}
+
 Segment MeanPool::segment(int64_t i, int64_t latents, int64_t tokens) const {
-  if (prefix_) return {0, std::min(count_, tokens)};
+  const int64_t few = std::min(count_, tokens);
+  if (kind_ == PoolKind::kPrefix) return {0, few};
+  if (kind_ == PoolKind::kSuffix) return {tokens - few, few};
   const int64_t first = i * tokens / latents;
   return {first, (i + 1) * tokens / latents - first};
 }
@@ -58,7 +73,16 @@ const float* MeanPool::run(const CompressorInput& in, const CompressorMemory& me
   a.y = b.y;
   segment_mean_cpu(a, parallel);
   if (norm_) norm_->run(b.y, a.segment_count, b.y, parallel);
-  return b.y;
+  if (dense_.out() == 0 || a.segment_count == 0) return b.y;
+  LinearArgs dense;
+  dense.x = b.y;
+  dense.rows = a.segment_count;
+  dense.ldx = d_;
+  dense.y = b.dense;
+  dense.ldy = dense_.out();
+  dense.activation = activation_;
+  linear_cpu(dense_, dense, memory.scratch, parallel);
+  return b.dense;
 }
 
 void MeanPool::attention(const CompressorInput& in, const CompressorMemory&, int64_t s, float* out,

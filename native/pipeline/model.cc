@@ -57,8 +57,7 @@ MakeCompressor take_compressor(const ModelParts& parts, int64_t d, WeightReader&
   }
   if (parts.pool) {
     const PoolConfig& c = *parts.pool;
-    return
-        [&c, d, norm = take_mean_pool(c, d, reader)] { return std::make_unique<const MeanPool>(c, d, norm); };
+    return [&c, d, t = take_mean_pool(c, d, reader)] { return std::make_unique<const MeanPool>(c, d, t); };
   }
   return [] { return nullptr; };
 }
@@ -108,10 +107,11 @@ Model::Model(std::shared_ptr<Engine> engine, const ModelParts& parts) : engine_(
   }
   const auto make_compressor = take_compressor(parts, d_model_, reader, engine_->parallel());
   HeadTensors head;
-  const int64_t width = parts.perceiver_decoder ? parts.perceiver_decoder->d_queries
-                        : parts.perceiver       ? parts.perceiver->d_latents
-                        : parts.qformer         ? parts.qformer->d_latents
-                                                : d_model_;
+  const int64_t width = parts.perceiver_decoder               ? parts.perceiver_decoder->d_queries
+                        : parts.perceiver                     ? parts.perceiver->d_latents
+                        : parts.qformer                       ? parts.qformer->d_latents
+                        : parts.pool && parts.pool->dense > 0 ? parts.pool->dense
+                                                              : d_model_;
   if (parts.head) head = take_head(*parts.head, width, reader);
   reader.finish();
 

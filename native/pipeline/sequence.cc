@@ -219,9 +219,7 @@ void describe(const Model& model, const ItemPlan& plan, int64_t index, const Tok
   }
   if (plan.audio.grid_t == 0) return;
   const AudioTokenizer& audio = *model.audio();
-  const bool patches = audio.patches();
-  const int64_t step = patches ? audio.config().stride_time : 1,
-                width = patches ? audio.config().patch_time : 1;
+  const int64_t step = audio.step(), width = audio.width();
   const int64_t duration = plan.audio.duration_x2, start = plan.item.start_us, before = plan.audio.before;
   int64_t* span = table.span + 2 * body;
   int64_t at = audio.micros(audio.tile_start_x2(before, duration));

@@ -131,13 +131,15 @@ Session::Pieces Session::lay_out(Carver& carver) const {
     }
   }
   bool encoded = false;
+  int64_t rotary_head = 0;
   for (int m = 0; m < kModalities; ++m) {
     const Encoder* encoder = model_->encoder(static_cast<Modality>(m));
     if (!encoder) continue;
     encoded = true;
+    if (encoder->config().rotary) rotary_head = std::max(rotary_head, d / encoder->config().heads);
     scratch = std::max(scratch, encoder->scratch(tokens, limits_.max_items, threads));
   }
-  if (encoded) p.encoder = Encoder::lay_out(carver, d, tokens, limits_.max_items);
+  if (encoded) p.encoder = Encoder::lay_out(carver, d, tokens, limits_.max_items, rotary_head);
   if (const Compressor* compressor = model_->compressor()) {
     p.compressor =
         carver.take<unsigned char>(static_cast<int64_t>(compressor->workspace(compressor_limits())));
@@ -436,6 +438,15 @@ void Session::tokenize_all(Modality modality, int64_t count) {
     }
     tokenize(plan, x + plan.prefix * d);
     b.cu_items[items + 1] = b.cu_items[items] + plan.prefix + plan.body;
+    if (encoder->config().rotary) {
+      int32_t* at = std::fill_n(b.grid + 2 * b.cu_items[items], 2 * plan.prefix, 0);
+      for (int64_t row = 0; row < plan.grid_h; ++row) {
+        for (int64_t column = 0; column < plan.grid_w; ++column) {
+          *at++ = static_cast<int32_t>(row);
+          *at++ = static_cast<int32_t>(column);
+        }
+      }
+    }
     ++items;
   });
   if (items == 0) return;

@@ -178,7 +178,9 @@ TEST_F(BuilderArguments, EveryFieldOfEveryConfiguration) {
   REJECT(audio, fixed_frames, -1);
   REJECT(audio, fixed_frames, 61);
   REJECT(audio, prefix_tokens, -2);
-  REJECT(audio, tokens, 2);
+  REJECT(audio, tokens, 3);
+  REJECT(audio, norm, 1);  // these have no positions
+  REJECT(audio, norm_eps, -1.0f);
   REJECT(audio, position, -1);
   REJECT(audio, has_bias, 5);
   REJECT(audio, pad_value, INFINITY);
@@ -221,7 +223,7 @@ TEST_F(BuilderArguments, EveryFieldOfEveryConfiguration) {
   REJECT(perceiver, self_v, -8);
   REJECT(perceiver, cross_widening, 0);
   REJECT(perceiver, self_widening, 1 << 20);
-  REJECT(perceiver, activation, 6);
+  REJECT(perceiver, activation, 7);
   REJECT(perceiver, query_residual, 2);
   REJECT(perceiver, norm_eps, -1.0f);
   REJECT(perceiver, norm_eps, std::nanf(""));
@@ -439,11 +441,13 @@ TEST_F(BuilderArguments, EveryFieldOfAnEncoder) {
   rejects("layers", [](auto& c) { c.layers = kHuge; });
   rejects("heads", [](auto& c) { c.heads = 0; });
   rejects("hidden", [](auto& c) { c.hidden = 0; });
-  rejects("activation", [](auto& c) { c.activation = 6; });
+  rejects("activation", [](auto& c) { c.activation = 7; });
   rejects("pre_norm", [](auto& c) { c.pre_norm = 2; });
   rejects("final_norm", [](auto& c) { c.final_norm = -1; });
   rejects("qkv_bias", [](auto& c) { c.qkv_bias = 2; });
   rejects("bias", [](auto& c) { c.bias = 2; });
+  rejects("causal", [](auto& c) { c.causal = 2; });
+  rejects("rotary", [](auto& c) { c.rotary = -1; });
   rejects("norm_eps", [](auto& c) { c.norm_eps = std::nanf(""); });
   sns_encoder_config c = config();
   expect_error(kInvalid, "builder", sns_builder_encoder(nullptr, 0, &c));

@@ -15,15 +15,16 @@ enum class Kind {
   kAttentionPool,
   kMean,
   kPrefix,
+  kSuffix,
   kMerge,
   kMergedPerceiver,
   kMergedIdefics2,
   kMergedPool
 };
 inline const Kind kKinds[] = {
-    Kind::kPerceiver, Kind::kDecoder,         Kind::kIdefics2,       Kind::kFlamingo,
-    Kind::kQFormer,   Kind::kAttentionPool,   Kind::kMean,           Kind::kPrefix,
-    Kind::kMerge,     Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedPool};
+    Kind::kPerceiver,       Kind::kDecoder,        Kind::kIdefics2,  Kind::kFlamingo, Kind::kQFormer,
+    Kind::kAttentionPool,   Kind::kMean,           Kind::kPrefix,    Kind::kSuffix,   Kind::kMerge,
+    Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedPool};
 
 /// `latents` of the compressor, `d` wide tokens.
 inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
@@ -115,11 +116,13 @@ inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
     }
     case Kind::kAttentionPool:
     case Kind::kMean:
-    case Kind::kPrefix: {
+    case Kind::kPrefix:
+    case Kind::kSuffix: {
       PoolConfig c;
       c.kind = kind == Kind::kAttentionPool ? PoolKind::kAttention
                : kind == Kind::kMean        ? PoolKind::kMean
-                                            : PoolKind::kPrefix;
+               : kind == Kind::kPrefix      ? PoolKind::kPrefix
+                                            : PoolKind::kSuffix;
       if (c.kind == PoolKind::kAttention) {
         c.heads = 4;
         c.mlp_hidden = 24;
@@ -133,6 +136,13 @@ inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
         m.affine("pool.mlp.down", d, 24);
       } else {
         c.count = c.kind == PoolKind::kMean ? latents : 2;
+        if (c.kind == PoolKind::kSuffix) {
+          c.norm = c.dense_bias = true;
+          c.dense = 5;
+          c.activation = Activation::kTanh;
+          m.norm("pool.norm", d);
+          m.affine("pool.dense", 5, d);
+        }
       }
       m.parts.pool = c;
       break;

@@ -18,6 +18,8 @@ __device__ inline float activate(Activation activation, float x) {
       return x > 0.0f ? x : 0.0f;
     case Activation::kSilu:
       return x / (1.0f + expf(-x));
+    case Activation::kTanh:
+      return tanhf(x);
     case Activation::kNone:
       break;
   }

@@ -32,6 +32,9 @@ struct AttentionArgs {
   /// On the CPU: kFast rounds q, k, v and the probabilities to bfloat16 where there are units for it and
   /// heads are not very narrow.
   Precision precision = Precision::kStrict;
+  /// Query i of a sequence attends to its keys 0 to i. Sequences then have as many queries as keys, and there
+  /// is no key_mask.
+  bool causal = false;
 };
 
 /// NMSE bound of one case against attention_ref (fp32 arithmetic).

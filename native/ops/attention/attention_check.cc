@@ -44,12 +44,18 @@ Parity attention_parity(uint64_t seed, const AttentionKernel& kernel, bool large
   a.v_dim = r.coin() ? a.qk_dim : r.integer(1, 130);
   a.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(a.qk_dim)));
   // One case in four is a single sequence with enough keys to be split; the others are ragged batches.
-  const bool split = r.integer(0, 3) == 0;
+  a.causal = r.integer(0, 3) == 0;
+  const bool split = !a.causal && r.integer(0, 3) == 0;
   a.batch = split ? 1 : r.integer(0, 4);
   Inputs in;
   for (int64_t s = 0; s < a.batch; ++s) {
-    const int64_t queries = split ? r.integer(1, 20) : r.coin() ? r.integer(0, 40) : r.integer(0, 150);
-    const int64_t keys = split ? r.integer(1024, 1700) : r.coin() ? r.integer(0, 20) : r.integer(0, 300);
+    const int64_t queries = split      ? r.integer(1, 20)
+                            : r.coin() ? r.integer(0, 40)
+                                       : r.integer(0, a.causal ? 400 : 150);
+    const int64_t keys = a.causal   ? queries
+                         : split    ? r.integer(1024, 1700)
+                         : r.coin() ? r.integer(0, 20)
+                                    : r.integer(0, 300);
     in.cu_q.push_back(in.cu_q.back() + queries);
     in.cu_k.push_back(in.cu_k.back() + keys);
   }
@@ -61,7 +67,7 @@ Parity attention_parity(uint64_t seed, const AttentionKernel& kernel, bool large
   in.q = matrix(r, total_q, a.heads * a.qk_dim, a.ldq, r.coin() && large_scores ? 3 : 1);
   in.k = matrix(r, total_k, a.kv_heads * a.qk_dim, a.ldk, 1);
   in.v = matrix(r, total_k, a.kv_heads * a.v_dim, a.ldv, 1);
-  if (r.coin() && total_k > 0) {
+  if (!a.causal && r.coin() && total_k > 0) {
     const double live = r.integer(0, 4) == 0 ? 0 : r.uniform();
     in.mask.resize(static_cast<size_t>(total_k));
     for (int64_t j = 0; j < total_k; ++j) {
@@ -93,7 +99,8 @@ Parity attention_parity(uint64_t seed, const AttentionKernel& kernel, bool large
   p.shape = "batch " + std::to_string(a.batch) + ", " + std::to_string(total_q) + "×" +
             std::to_string(total_k) + ", heads " + std::to_string(a.heads) + "/" +
             std::to_string(a.kv_heads) + ", qk " + std::to_string(a.qk_dim) + ", v " +
-            std::to_string(a.v_dim) + (a.key_mask ? ", mask" : "") + (a.key_weight ? ", weights" : "");
+            std::to_string(a.v_dim) + (a.key_mask ? ", mask" : "") + (a.key_weight ? ", weights" : "") +
+            (a.causal ? ", causal" : "");
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), total_q, a.heads * a.v_dim);
   p.limit = kAttentionNmse;

@@ -171,14 +171,16 @@ HWY_INLINE void AttendAs(const AttentionArgs& a, const AttentionTask& t, const A
     }
     for (int64_t r = 0; r < t.rows; r += kPanel) {
       const int64_t rows = HWY_MIN(kPanel, t.rows - r);
+      const Later later{a.causal, t.row + r, a.heads / a.kv_heads, j - t.key};
+      if (later.Nothing(rows)) continue;
       const float* q = w.q + r * dim;
       float* o = w.o + r * v_pad;
       if (rows > kLanes) {
         PanelStep<Kind, 2>(w, q, dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r,
-                           o, v_pad, ahead, fetch, few);
+                           o, v_pad, ahead, fetch, few, later);
       } else {
         PanelStep<Kind, 1>(w, q, dim, rows, k, ldk, v, ldv, vecs, keys, first, weight, w.top + r, w.sum + r,
-                           o, v_pad, ahead, fetch, few);
+                           o, v_pad, ahead, fetch, few, later);
       }
     }
     first = false;
@@ -356,6 +358,7 @@ AttentionCut attention_cut(const AttentionArgs& a, int64_t queries, int64_t keys
   // Even blocks of whole panels.
   cut.block_rows = std::min(block_rows(a), round_up(ceil_div(cut.rows, cut.blocks), kMaxPanel));
   cut.blocks = ceil_div(cut.rows, cut.block_rows);
+  if (a.causal) return cut;  // every task must see its queries' first key
   const int64_t wanted = ceil_div(kEnoughTasks, checked_mul(cut.blocks, a.kv_heads, "cu_q"));
   cut.splits = std::max<int64_t>(1, std::min(wanted, keys / kMinSplitKeys));
   if (cut.splits > 1) {
@@ -387,7 +390,7 @@ void attention_cpu(const AttentionArgs& a, void* scratch, Parallel& parallel) {
         t.rows = std::min(cut.block_rows, cut.rows - t.row);
         t.kv_head = h;
         t.key = a.cu_k[s];
-        t.keys = keys;
+        t.keys = a.causal ? (t.row + t.rows - 1) / (a.heads / a.kv_heads) + 1 : keys;
         wave.add(t, cut.splits, cut.split_keys);
       }
     }

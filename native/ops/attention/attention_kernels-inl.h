@@ -268,6 +268,28 @@ HWY_INLINE void PairRows(float* rows, int64_t count, int vecs) {
 #endif
 }
 
+// Of causal attention: the keys of a block that come after the query of a row of the panel. Every row has
+// seen key 0 before a block of which it sees nothing, so its peak is a score.
+struct Later {
+  bool any = false;
+  int64_t row = 0;     // of the sequence, that is the panel's first
+  int64_t group = 1;   // rows of one query
+  int64_t before = 0;  // keys of the sequence before the block
+
+  // Whether the whole block lies after the panel.
+  HWY_INLINE bool Nothing(int64_t rows) const { return any && (row + rows - 1) / group < before; }
+  // Their scores become too low to count, and the peaks those of what is left.
+  HWY_INLINE void Hide(int64_t rows, int64_t keys, float* s, const float* top, float* peak) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t seen = HWY_MAX((row + r) / group + 1 - before, int64_t{0});
+      if (seen >= keys) continue;
+      peak[r] = top[r];
+      for (int64_t j = 0; j < seen; ++j) peak[r] = HWY_MAX(peak[r], s[j * kPanel + r]);
+      for (int64_t j = seen; j < keys; ++j) s[j * kPanel + r] = -hwy::HighestValue<float>();
+    }
+  }
+};
+
 // Scores of `keys` keys for one panel, the online softmax step, and P·V. The keys' weights, or null, multiply
 // the probabilities: the running maximum stays that of the scores, whatever the weights. `dim` as in
 // ScoreTile; `keys` counts keys.
@@ -275,7 +297,7 @@ template <class Kind, int kVecs>
 HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim, int64_t rows, const float* k,
                           int64_t ldk, const float* v, int64_t ldv, int64_t vecs, int64_t keys, bool first,
                           const float* weight, float* top, float* sum, float* o, int64_t ldo, Ahead& ahead,
-                          int64_t fetch, bool few) {
+                          int64_t fetch, bool few, const Later& later) {
   const Floats d;
   HWY_ALIGN float peak[kPanel];
   for (int c = 0; c < kVecs; ++c) hn::Store(hn::Load(d, top + c * kLanes), d, peak + c * kLanes);
@@ -291,6 +313,7 @@ HWY_INLINE void PanelStep(const AttentionWorker& w, const float* q, int64_t dim,
       ScoreTail<Kind, kTileKeys - 1, kVecs>(keys - j, k + j * ldk, ldk, q, dim, w.s + j * kPanel, peak);
     }
   }
+  if (later.any) later.Hide(rows, keys, w.s, top, peak);
   Vec m[kVecs], total[kVecs];
 #pragma GCC unroll 2
   for (int c = 0; c < kVecs; ++c) {

@@ -15,12 +15,13 @@ void attention_ref(const AttentionArgs& a, double* y) {
     const int64_t k0 = a.cu_k[s], k1 = a.cu_k[s + 1];
     score.resize(static_cast<size_t>(k1 - k0));
     for (int64_t i = a.cu_q[s]; i < a.cu_q[s + 1]; ++i) {
+      const int64_t end = a.causal ? k0 + i - a.cu_q[s] + 1 : k1;
       for (int64_t h = 0; h < a.heads; ++h) {
         const float* q = a.q + i * a.ldq + h * a.qk_dim;
         double* out = y + (i * a.heads + h) * a.v_dim;
         std::fill(out, out + a.v_dim, 0.0);
         double top = none;
-        for (int64_t j = k0; j < k1; ++j) {
+        for (int64_t j = k0; j < end; ++j) {
           double dot = none;
           if (!a.key_mask || a.key_mask[j]) {
             const float* k = a.k + j * a.ldk + h / group * a.qk_dim;
@@ -33,7 +34,7 @@ void attention_ref(const AttentionArgs& a, double* y) {
         }
         if (top == none) continue;
         double sum = 0;
-        for (int64_t j = k0; j < k1; ++j) {
+        for (int64_t j = k0; j < end; ++j) {
           if (a.key_mask && !a.key_mask[j]) continue;  // its value may be anything, even NaN
           const double weight = a.key_weight ? static_cast<double>(a.key_weight[j]) : 1.0;
           const double p = weight * std::exp(score[static_cast<size_t>(j - k0)] - top);

@@ -1,4 +1,4 @@
-// Vector activations. Every one but ReLU is x times a number in (0, 1), made from one 2^x.
+// Vector activations. Every one but ReLU and tanh is x times a number in (0, 1), made from one 2^x.
 
 #if defined(SNS_OPS_LINEAR_ACTIVATION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SNS_OPS_LINEAR_ACTIVATION_INL_H_
@@ -7,6 +7,7 @@
 #define SNS_OPS_LINEAR_ACTIVATION_INL_H_
 #endif
 
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include "core/activation.h"
@@ -80,6 +81,8 @@ HWY_INLINE V Activate(D d, V x) {
     return MulSigmoid(d, x, hn::Mul(x, hn::Set(d, kLog2E)));
   } else if constexpr (kActivation == Activation::kRelu) {
     return hn::Max(hn::Zero(d), x);  // in this order x86 lets a NaN through
+  } else if constexpr (kActivation == Activation::kTanh) {
+    return hn::Tanh(d, x);
   } else {
     return x;
   }

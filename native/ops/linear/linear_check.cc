@@ -9,7 +9,7 @@
 namespace sns {
 namespace {
 
-const char* const kActivations[] = {"none", "gelu", "gelu tanh", "quick gelu", "relu", "silu"};
+const char* const kActivations[] = {"none", "gelu", "gelu tanh", "quick gelu", "relu", "silu", "tanh"};
 
 /// Mostly odd small sizes, where tiles and panels are cut; now and then large ones, where blocks are.
 int64_t size(Random& rng, int64_t large) {
@@ -54,7 +54,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   args.rows = rows;
   args.ldx = in + (rng.coin() ? rng.integer(0, 40) : 0);
   args.ldy = out + (rng.coin() ? rng.integer(0, 40) : 0);
-  args.activation = static_cast<Activation>(rng.integer(0, 5));
+  args.activation = static_cast<Activation>(rng.integer(0, 6));
   // The last row ends with its width, not with its stride: nothing may be read or written beyond.
   Guarded<float> x(rows > 0 ? (rows - 1) * args.ldx + in : 0);
   Guarded<float> y(rows > 0 ? (rows - 1) * args.ldy + out : 0);

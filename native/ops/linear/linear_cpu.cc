@@ -123,6 +123,8 @@ EpilogueFn EpilogueOf(Activation activation) {
       return &Epilogue<Activation::kRelu>;
     case Activation::kSilu:
       return &Epilogue<Activation::kSilu>;
+    case Activation::kTanh:
+      return &Epilogue<Activation::kTanh>;
   }
   return &Epilogue<Activation::kNone>;
 }

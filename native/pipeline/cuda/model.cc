@@ -26,6 +26,10 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
     prefix_[0] = CudaArray<float>(device_, image->prefix(), image->config().prefix_tokens * d);
   }
   if (const AudioTokenizer* audio = host.audio()) {
+    if (audio->convolved() || audio->config().norm) {
+      throw Error(Code::kUnavailable, "audio.tokens",
+                  "audio.tokens: convolved frames and normed patches are not there on the GPU yet");
+    }
     audio_.emplace(device_, *audio, take_audio(audio->config(), d, reader), d);
     prefix_[1] = CudaArray<float>(device_, audio->prefix(), audio->config().prefix_tokens * d);
   }
@@ -37,6 +41,10 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
   for (int m = 0; m < kModalities; ++m) {
     rows_[m] = {row(begin_, m), row(end_, m), row(modality_, m), prefix_[m].data()};
     if (!parts.encoders[m]) continue;
+    if (parts.encoders[m]->causal || parts.encoders[m]->rotary) {
+      throw Error(Code::kUnavailable, "encoder",
+                  "encoder: causal and rotary encoders are not there on the GPU yet");
+    }
     const EncoderTensors tensors =
         take_encoder(*parts.encoders[m], part_name(static_cast<Modality>(m)), d, reader);
     encoders_[m].emplace(device_, *parts.encoders[m], d, tensors);

@@ -18,5 +18,8 @@ public enum Activation {
     RELU,
 
     /** {@code x·σ(x)}. */
-    SILU
+    SILU,
+
+    /** The hyperbolic tangent (ViT's pooler). */
+    TANH
 }

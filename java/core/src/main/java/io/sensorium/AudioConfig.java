@@ -20,6 +20,8 @@ import java.util.Objects;
  * @param position how tokens learn where they are
  * @param hasBias whether the projection has a bias
  * @param padValue what frames are padded with, in units of the features
+ * @param norm PATCHES with positions: whether a layer norm stands between the projection and the positions
+ * @param normEps eps of that layer norm
  */
 public record AudioConfig(
         LogMelConfig logMel,
@@ -33,7 +35,9 @@ public record AudioConfig(
         AudioTokens tokens,
         Position position,
         boolean hasBias,
-        float padValue) {
+        float padValue,
+        boolean norm,
+        float normEps) {
 
     /** Rejects null. */
     public AudioConfig {
@@ -62,6 +66,8 @@ public record AudioConfig(
         builder.position = position;
         builder.hasBias = hasBias;
         builder.padValue = padValue;
+        builder.norm = norm;
+        builder.normEps = normEps;
         return builder;
     }
 
@@ -79,6 +85,8 @@ public record AudioConfig(
         private Position position = Position.NONE;
         private boolean hasBias;
         private float padValue;
+        private boolean norm = false;
+        private float normEps = 1e-5f;
 
         private Builder() {}
 
@@ -164,6 +172,18 @@ public record AudioConfig(
             return this;
         }
 
+        /** Sets {@link AudioConfig#norm()}. */
+        public Builder norm(boolean value) {
+            this.norm = value;
+            return this;
+        }
+
+        /** Sets {@link AudioConfig#normEps()}. */
+        public Builder normEps(float value) {
+            this.normEps = value;
+            return this;
+        }
+
         /** The configuration. */
         public AudioConfig build() {
             return new AudioConfig(
@@ -178,7 +198,9 @@ public record AudioConfig(
                     tokens,
                     position,
                     hasBias,
-                    padValue);
+                    padValue,
+                    norm,
+                    normEps);
         }
     }
 }

@@ -6,5 +6,8 @@ public enum AudioTokens {
     FRAMES,
 
     /** A rectangle of the log-mel spectrogram (AST, Gong et al. 2021). */
-    PATCHES
+    PATCHES,
+
+    /** Two frames of log-mel features after two convolutions (Whisper, Radford et al. 2022). */
+    CONVOLVED
 }

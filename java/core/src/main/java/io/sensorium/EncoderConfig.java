@@ -18,6 +18,8 @@ import java.util.Objects;
  * @param qkvBias whether q, k and v have biases
  * @param bias whether o and the MLP have biases
  * @param normEps eps of the layer norms
+ * @param causal whether a token reads only itself and the tokens before it
+ * @param rotary whether queries and keys turn by the row and the column of their patch (Qwen2-VL)
  */
 public record EncoderConfig(
         int layers,
@@ -28,7 +30,9 @@ public record EncoderConfig(
         boolean finalNorm,
         boolean qkvBias,
         boolean bias,
-        float normEps) {
+        float normEps,
+        boolean causal,
+        boolean rotary) {
 
     /** Rejects null. */
     public EncoderConfig {
@@ -52,6 +56,8 @@ public record EncoderConfig(
         builder.qkvBias = qkvBias;
         builder.bias = bias;
         builder.normEps = normEps;
+        builder.causal = causal;
+        builder.rotary = rotary;
         return builder;
     }
 
@@ -66,6 +72,8 @@ public record EncoderConfig(
         private boolean qkvBias = true;
         private boolean bias = true;
         private float normEps = 1e-5f;
+        private boolean causal = false;
+        private boolean rotary = false;
 
         private Builder() {}
 
@@ -123,9 +131,22 @@ public record EncoderConfig(
             return this;
         }
 
+        /** Sets {@link EncoderConfig#causal()}. */
+        public Builder causal(boolean value) {
+            this.causal = value;
+            return this;
+        }
+
+        /** Sets {@link EncoderConfig#rotary()}. */
+        public Builder rotary(boolean value) {
+            this.rotary = value;
+            return this;
+        }
+
         /** The configuration. */
         public EncoderConfig build() {
-            return new EncoderConfig(layers, heads, hidden, activation, preNorm, finalNorm, qkvBias, bias, normEps);
+            return new EncoderConfig(
+                    layers, heads, hidden, activation, preNorm, finalNorm, qkvBias, bias, normEps, causal, rotary);
         }
     }
 }

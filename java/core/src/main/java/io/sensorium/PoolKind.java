@@ -7,5 +7,7 @@ public enum PoolKind {
     /** Equal runs of tokens. */
     MEAN,
     /** The first tokens. */
-    PREFIX
+    PREFIX,
+    /** The last tokens. */
+    SUFFIX
 }

@@ -127,6 +127,8 @@ public final class Structs {
         c._position(config.position().ordinal());
         c.has_bias(bool(config.hasBias()));
         c.pad_value(config.padValue());
+        c.norm(bool(config.norm()));
+        c.norm_eps(config.normEps());
         return c;
     }
 
@@ -208,6 +210,8 @@ public final class Structs {
         c.qkv_bias(bool(config.qkvBias()));
         c.bias(bool(config.bias()));
         c.norm_eps(config.normEps());
+        c.causal(bool(config.causal()));
+        c.rotary(bool(config.rotary()));
         return c;
     }
 
@@ -292,6 +296,8 @@ public final class Structs {
         c.mlp_hidden(config.mlpHidden());
         c.activation(config.activation().ordinal());
         c.norm_eps(config.normEps());
+        c.dense(config.dense());
+        c.dense_bias(bool(config.denseBias()));
         return c;
     }
 

@@ -140,6 +140,8 @@ final class SensoriumFormat {
                 .qkvBias(node.bool("qkv_bias", true))
                 .bias(node.bool("bias", true))
                 .normEps((float) node.number("norm_eps", 1e-5))
+                .causal(node.bool("causal", false))
+                .rotary(node.bool("rotary", false))
                 .build();
         if (config.layers() < 0 || config.layers() > MAX_LAYERS) {
             throw node.bad("layers", "in [0, " + MAX_LAYERS + "]");
@@ -162,6 +164,8 @@ final class SensoriumFormat {
                 .position(node.constant("position", Position.class, Position.NONE))
                 .hasBias(node.bool("has_bias", true))
                 .padValue((float) node.number("pad_value", 0))
+                .norm(node.bool("norm", false))
+                .normEps((float) node.number("norm_eps", 1e-5))
                 .build();
         node.rejectUnknown();
         return config;
@@ -297,6 +301,8 @@ final class SensoriumFormat {
                     .activation(node.constant("activation", Activation.class, Activation.NONE))
                     .norm(node.bool("norm", false))
                     .normEps((float) node.number("norm_eps", 1e-6))
+                    .dense(node.integer("dense", 0))
+                    .denseBias(node.bool("dense_bias", false))
                     .build();
             node.rejectUnknown();
         }
@@ -377,8 +383,16 @@ final class SensoriumFormat {
             layer(map, "pool.norm", d);
             layer(map, "pool.mlp.up", parts.pool.mlpHidden(), d);
             layer(map, "pool.mlp.down", d, parts.pool.mlpHidden());
-        } else if (parts.pool != null && parts.pool.norm()) {
-            layer(map, "pool.norm", d);
+        } else if (parts.pool != null) {
+            if (parts.pool.norm()) {
+                layer(map, "pool.norm", d);
+            }
+            if (parts.pool.dense() > 0) {
+                same(map, "pool.dense.weight", parts.pool.dense(), d);
+                if (parts.pool.denseBias()) {
+                    same(map, "pool.dense.bias", parts.pool.dense());
+                }
+            }
         }
     }
 
@@ -438,7 +452,9 @@ final class SensoriumFormat {
                     .put("mlp_hidden", c.mlpHidden())
                     .put("activation", lower(c.activation()))
                     .put("norm", c.norm())
-                    .put("norm_eps", c.normEps());
+                    .put("norm_eps", c.normEps())
+                    .put("dense", c.dense())
+                    .put("dense_bias", c.denseBias());
         }
         if (parts.merge != null) {
             root.putObject("merge")
@@ -472,10 +488,20 @@ final class SensoriumFormat {
             }
             if (parts.audio != null) {
                 AudioConfig c = parts.audio;
-                boolean frames = c.tokens() == AudioTokens.FRAMES;
-                long width = frames ? c.logMel().nMels() : product(c.patchFreq(), c.patchTime());
-                projection(map, frames ? "audio.frame" : "audio.patch", d, width, c.hasBias());
-                table(map, "audio", c.prefixTokens(), c.position(), frames ? c.maxFrames() : audioPatches(c), d);
+                int mels = c.logMel().nMels();
+                switch (c.tokens()) {
+                    case FRAMES -> projection(map, "audio.frame", d, mels, c.hasBias());
+                    case PATCHES ->
+                        projection(map, "audio.patch", d, product(c.patchFreq(), c.patchTime()), c.hasBias());
+                    case CONVOLVED -> {
+                        convolution(map, "audio.conv1", d, mels, c.hasBias());
+                        convolution(map, "audio.conv2", d, d, c.hasBias());
+                    }
+                }
+                if (c.norm()) {
+                    layer(map, "audio.norm", d);
+                }
+                table(map, "audio", c.prefixTokens(), c.position(), audioPositions(c), d);
             }
             if (parts.text != null) {
                 same(map, "text.embedding", parts.text.vocabulary(), d);
@@ -523,9 +549,19 @@ final class SensoriumFormat {
         }
     }
 
-    private static long audioPatches(AudioConfig c) {
+    private static void convolution(WeightMap map, String name, long d, long in, boolean bias) {
+        same(map, name + ".weight", d, in, 3);
+        if (bias) {
+            same(map, name + ".bias", d);
+        }
+    }
+
+    private static long audioPositions(AudioConfig c) {
         if (c.position() != Position.LEARNED) {
             return 0;
+        }
+        if (c.tokens() != AudioTokens.PATCHES) {
+            return c.tokens() == AudioTokens.FRAMES ? c.maxFrames() : (c.maxFrames() + 1) / 2;
         }
         if (c.strideFreq() <= 0 || c.strideTime() <= 0) {
             throw Errors.weights("config.json.audio: stride_freq and stride_time must be positive");
@@ -624,7 +660,9 @@ final class SensoriumFormat {
                     .put("prefix_tokens", c.prefixTokens())
                     .put("position", lower(c.position()))
                     .put("has_bias", c.hasBias())
-                    .put("pad_value", c.padValue());
+                    .put("pad_value", c.padValue())
+                    .put("norm", c.norm())
+                    .put("norm_eps", c.normEps());
         }
         if (parts.text != null) {
             root.putObject("text")
@@ -642,7 +680,9 @@ final class SensoriumFormat {
                 .put("final_norm", c.finalNorm())
                 .put("qkv_bias", c.qkvBias())
                 .put("bias", c.bias())
-                .put("norm_eps", c.normEps()));
+                .put("norm_eps", c.normEps())
+                .put("causal", c.causal())
+                .put("rotary", c.rotary()));
         if (parts.perceiver != null) {
             PerceiverConfig c = parts.perceiver;
             root.putObject("perceiver")
