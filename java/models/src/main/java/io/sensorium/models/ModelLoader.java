@@ -3,20 +3,38 @@ package io.sensorium.models;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.sensorium.Engine;
+import io.sensorium.Modality;
 import io.sensorium.Model;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 
 /**
  * Reads model directories: {@code config.json} and {@code model.safetensors} (or several files with {@code
- * model.safetensors.index.json}) as published for ViT, CLIP, SigLIP and SigLIP2 (their vision towers), AST, the
- * Perceiver, Idefics2's resampler and BLIP-2's Q-Former in transformers, or in the project's own format ({@code "model_type": "sensorium"}). A {@code
+ * model.safetensors.index.json}) as published for ViT, CLIP, SigLIP and SigLIP2 (towers of vision and text), Qwen2-VL's
+ * vision tower, AST, Whisper's encoder, the Perceiver, Idefics2's and IDEFICS-1's resamplers and BLIP-2's Q-Former in
+ * transformers, for Flamingo's resampler and ImageBind, or in the project's own format ({@code "model_type": "sensorium"}). A {@code
  * preprocessor_config.json} beside them is obeyed.
  */
 public final class ModelLoader {
+    private static final List<String> OTHERS = List.of(
+            "sensorium",
+            "audio-spectrogram-transformer",
+            "perceiver",
+            "idefics",
+            "idefics2",
+            "idefics2_perceiver",
+            "flamingo_perceiver",
+            "blip-2",
+            "blip_2_qformer",
+            "whisper",
+            "qwen2_vl",
+            "imagebind");
+
     private ModelLoader() {}
 
     /** {@link #open}, build and close. */
@@ -33,17 +51,25 @@ public final class ModelLoader {
      *     at once
      */
     public static ModelSpec open(Path directory) throws IOException {
-        return open(directory, existing(directory, "config.json"));
+        return open(directory, Modality.IMAGE);
+    }
+
+    /**
+     * {@link #open(Path)} of one tower of a model that has several (CLIP, SigLIP, SigLIP2: IMAGE and TEXT; ImageBind: IMAGE
+     * and AUDIO); of other models it is the whole.
+     */
+    public static ModelSpec open(Path directory, Modality tower) throws IOException {
+        return open(directory, existing(directory, "config.json"), tower);
     }
 
     /** {@link #open} with another configuration than the directory's. */
-    static ModelSpec open(Path directory, Path configuration) throws IOException {
+    static ModelSpec open(Path directory, Path configuration, Modality tower) throws IOException {
         ObjectNode config = Json.readObject(configuration);
         Path preprocessor = directory.resolve("preprocessor_config.json");
         JsonNode preprocessing = Files.exists(preprocessor) ? Json.readObject(preprocessor) : config.objectNode();
         Weights file = weights(directory);
         try {
-            return read(config, preprocessing, file);
+            return read(config, preprocessing, file, tower);
         } catch (RuntimeException e) {
             file.close();
             throw e;
@@ -65,7 +91,7 @@ public final class ModelLoader {
         ObjectNode config = Json.readObject(configuration);
         Weights file = weights(directory);
         try {
-            int hidden = new ConfigNode("config.json", config).integer("hidden_size", 768);
+            int hidden = hiddenSize(config);
             if (hidden < 1 || queries.remaining() == 0 || queries.remaining() % hidden != 0) {
                 throw Errors.weights("queries: " + queries.remaining() + " values are not rows of " + hidden);
             }
@@ -77,28 +103,45 @@ public final class ModelLoader {
         }
     }
 
+    private static int hiddenSize(ObjectNode config) {
+        ConfigNode root = new ConfigNode("config.json", config);
+        return (root.has("qformer_config") ? root.object("qformer_config") : root).integer("hidden_size", 768);
+    }
+
     /** Reads a configuration file with the same caps: at most 16 MiB, one JSON object. */
     public static JsonNode readConfig(Path file) throws IOException {
         return Json.readObject(file);
     }
 
-    static ModelSpec read(JsonNode config, JsonNode preprocessing, Weights file) {
+    static ModelSpec read(JsonNode config, JsonNode preprocessing, Weights file, Modality tower) {
         String type = config.path("model_type").asText("");
         return switch (type) {
             case "sensorium" -> SensoriumFormat.read(config, file);
             case "audio-spectrogram-transformer" -> PublishedModels.ast(config, preprocessing, file);
             case "perceiver" -> PublishedModels.perceiver(config, file);
-            case "idefics2_perceiver" -> PublishedCompressors.idefics2Resampler(config, file);
-            case "blip_2_qformer" -> PublishedCompressors.qFormer(config, file);
+            case "idefics2_perceiver", "idefics2" -> PublishedCompressors.idefics2Resampler(config, file);
+            case "idefics" -> PublishedCompressors.idefics(config, file);
+            case "flamingo_perceiver" -> PublishedCompressors.flamingo(config, file);
+            case "blip_2_qformer", "blip-2" -> PublishedCompressors.qFormer(config, file);
+            case "whisper" -> PublishedStems.whisper(config, file);
+            case "qwen2_vl" -> PublishedStems.qwen2Vl(config, preprocessing, file);
+            case "imagebind" ->
+                tower == Modality.AUDIO
+                        ? PublishedStems.imageBindAudio(config, file)
+                        : PublishedStems.imageBindVision(config, file);
             default -> {
-                VisionFamily family = VisionFamily.ALL.get(type);
-                if (family == null) {
-                    throw Errors.weights(
-                            "config.json: model_type '" + type + "' is not supported; there are sensorium, "
-                                    + "audio-spectrogram-transformer, perceiver, idefics2_perceiver, blip_2_qformer, "
-                                    + String.join(", ", new TreeSet<>(VisionFamily.ALL.keySet())));
+                VisionFamily vision = VisionFamily.ALL.get(type);
+                TextFamily text = TextFamily.ALL.get(type);
+                if (vision == null && text == null) {
+                    Set<String> types = new TreeSet<>(OTHERS);
+                    types.addAll(VisionFamily.ALL.keySet());
+                    types.addAll(TextFamily.ALL.keySet());
+                    throw Errors.weights("config.json: model_type '" + type + "' is not supported; there are "
+                            + String.join(", ", types));
                 }
-                yield family.read(config, preprocessing, file);
+                yield vision == null || (text != null && tower == Modality.TEXT)
+                        ? text.read(config, file)
+                        : vision.read(config, preprocessing, file);
             }
         };
     }

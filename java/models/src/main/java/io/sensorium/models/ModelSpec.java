@@ -3,6 +3,7 @@ package io.sensorium.models;
 import io.sensorium.AudioConfig;
 import io.sensorium.EncoderConfig;
 import io.sensorium.Engine;
+import io.sensorium.HeadConfig;
 import io.sensorium.ImageConfig;
 import io.sensorium.LatentResamplerConfig;
 import io.sensorium.MergeConfig;
@@ -12,6 +13,7 @@ import io.sensorium.PerceiverConfig;
 import io.sensorium.PerceiverDecoderConfig;
 import io.sensorium.PoolConfig;
 import io.sensorium.QFormerConfig;
+import io.sensorium.ResizeConfig;
 import io.sensorium.SequenceConfig;
 import io.sensorium.TextConfig;
 import java.io.IOException;
@@ -35,7 +37,7 @@ public final class ModelSpec implements AutoCloseable {
     private final String family;
     private final String notice;
     private final SequenceConfig sequence;
-    private final ImageConfig image;
+    private ImageConfig image;
     private final AudioConfig audio;
     private final TextConfig text;
     private final Map<Modality, EncoderConfig> encoders;
@@ -45,6 +47,7 @@ public final class ModelSpec implements AutoCloseable {
     private final QFormerConfig qFormer;
     private final PoolConfig pool;
     private final MergeConfig merge;
+    private final HeadConfig head;
     private final TextEncoding textEncoding;
     private final Weights file;
     private final WeightMap map;
@@ -63,6 +66,7 @@ public final class ModelSpec implements AutoCloseable {
         this.qFormer = parts.qFormer;
         this.pool = parts.pool;
         this.merge = parts.merge;
+        this.head = parts.head;
         this.textEncoding = parts.textEncoding;
         this.file = file;
         this.map = map;
@@ -83,6 +87,7 @@ public final class ModelSpec implements AutoCloseable {
         QFormerConfig qFormer;
         PoolConfig pool;
         MergeConfig merge;
+        HeadConfig head;
         TextEncoding textEncoding = TextEncoding.NONE;
     }
 
@@ -151,6 +156,11 @@ public final class ModelSpec implements AutoCloseable {
         return Optional.ofNullable(merge);
     }
 
+    /** The projection heads, if there are any. */
+    public Optional<HeadConfig> head() {
+        return Optional.ofNullable(head);
+    }
+
     /** How text becomes ids. */
     public TextEncoding textEncoding() {
         return textEncoding;
@@ -161,7 +171,7 @@ public final class ModelSpec implements AutoCloseable {
         long sum = 0;
         for (WeightMap.Weight weight : map.weights()) {
             for (WeightMap.Part part : weight.parts()) {
-                sum += file.info(part.source()).count();
+                sum += file.info(part.source()).count() / part.of();
             }
         }
         return sum;
@@ -169,15 +179,42 @@ public final class ModelSpec implements AutoCloseable {
 
     /** Copies the tensors into a model on the engine's device. */
     public Model build(Engine engine) {
-        return build(engine, true);
+        return build(engine, Extent.WHOLE);
     }
 
     /** The tokenizers alone: embeddings before any encoder, and no compressor. */
     public Model buildTokenizers(Engine engine) {
-        return build(engine, false);
+        return build(engine, Extent.TOKENIZERS);
     }
 
-    private Model build(Engine engine, boolean whole) {
+    /**
+     * For finished pixel values of several frames: from now on a picture has the channels of all frames of a patch, frame
+     * by frame within a channel.
+     */
+    void stackFrames() {
+        image = image.toBuilder()
+                .channels(Math.multiplyExact(image.channels(), image.temporalPatch()))
+                .temporalPatch(1)
+                .resize(ResizeConfig.NONE)
+                .mean()
+                .std()
+                .build();
+    }
+
+    /** With the head's projection inside the pool: latents are what the head would normalise. */
+    Model buildProjected(Engine engine) {
+        return build(engine, Extent.PROJECTED);
+    }
+
+    private enum Extent {
+        TOKENIZERS,
+        WHOLE,
+        PROJECTED
+    }
+
+    private Model build(Engine engine, Extent extent) {
+        boolean whole = extent != Extent.TOKENIZERS;
+        boolean projected = extent == Extent.PROJECTED;
         Model.Builder builder = engine.newModel().sequence(sequence);
         if (image != null) builder.image(image);
         if (audio != null) builder.audio(audio);
@@ -188,12 +225,17 @@ public final class ModelSpec implements AutoCloseable {
             if (perceiverDecoder != null) builder.perceiverDecoder(perceiverDecoder);
             if (latentResampler != null) builder.latentResampler(latentResampler);
             if (qFormer != null) builder.qFormer(qFormer);
-            if (pool != null) builder.pool(pool);
+            if (pool != null) {
+                builder.pool(projected ? pool.toBuilder().dense(head.dim()).build() : pool);
+            }
+            if (head != null && !projected) builder.head(head);
             if (merge != null) builder.merge(merge);
         }
         for (WeightMap.Weight weight : map.weights()) {
             if (whole || isTokenizer(weight.name())) {
-                builder.tensor(weight.name(), WeightMap.read(file, weight), weight.dims());
+                String name =
+                        projected ? weight.name().replaceFirst("^head\\.[a-z]+\\.", "pool.dense.") : weight.name();
+                builder.tensor(name, WeightMap.read(file, weight), weight.dims());
             }
         }
         return builder.build();
@@ -201,6 +243,11 @@ public final class ModelSpec implements AutoCloseable {
 
     private static boolean isTokenizer(String name) {
         return name.matches("(sequence|image|audio|text)\\..*") && !name.matches("[a-z]+\\.encoder\\..*");
+    }
+
+    /** Whether the file has a tensor of that name. */
+    boolean has(String tensor) {
+        return file.tensors().containsKey(tensor);
     }
 
     /** The values of a tensor under its name in the file. */

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -15,9 +16,12 @@ import java.util.regex.Pattern;
  * Shapes are sums of products of numbers and the configuration's sizes ({@code 1+g,d}), without spaces; a published
  * tensor has the canonical shape unless it says otherwise. Names that end with {@code .*} stand for a weight and a bias
  * of the first size; {@code .*?flag} for a bias only with the flag, and {@code name?flag} for a tensor only with it.
- * {@code #} is the number of a layer; {@code a&b} are tensors one after the other.
+ * {@code #} is the number of a layer; {@code a&b} are tensors one after the other, {@code a[1/3]} is the second third of
+ * one, and {@code 0} stands for zeros. {@code /a} never has a prefix.
  */
 final class NameTable {
+    private static final Pattern CUT = Pattern.compile("(.+)\\[(\\d)/(\\d)\\]");
+
     private record Row(String name, String flag, String shape, List<String> sources) {}
 
     private final List<Row> rows = new ArrayList<>();
@@ -65,8 +69,11 @@ final class NameTable {
         return name.replace(".*", ".bias");
     }
 
+    /** Fused layers end in {@code _weight} and {@code _bias}: {@code in_proj_*}. */
     private static List<String> each(List<String> sources, String ending) {
-        return sources.stream().map(s -> s.replace(".*", ending)).toList();
+        return sources.stream()
+                .map(s -> s.replace("_*", "_" + ending.substring(1)).replace(".*", ending))
+                .toList();
     }
 
     /**
@@ -124,12 +131,26 @@ final class NameTable {
     }
 
     private static WeightMap.Part[] parts(String prefix, String source, String shape, Map<String, Long> sizes) {
+        if (source.equals("0")) {
+            return new WeightMap.Part[0];
+        }
         String[] pieces = source.split("&");
         WeightMap.Part[] parts = new WeightMap.Part[pieces.length];
         for (int i = 0; i < pieces.length; i++) {
             String[] piece = pieces[i].split(":");
             long[] dims = shape(piece.length > 1 ? piece[1] : shape, sizes);
-            parts[i] = new WeightMap.Part(prefix + piece[0], dims);
+            Matcher cut = CUT.matcher(piece[0]);
+            boolean whole = !cut.matches();
+            String name = whole ? piece[0] : cut.group(1);
+            int of = whole ? 1 : Integer.parseInt(cut.group(3));
+            if (piece.length == 1) {
+                dims[0] = Math.multiplyExact(dims[0], of);
+            }
+            parts[i] = new WeightMap.Part(
+                    name.startsWith("/") ? name.substring(1) : prefix + name,
+                    whole ? 0 : Integer.parseInt(cut.group(2)),
+                    of,
+                    dims);
         }
         return parts;
     }

@@ -143,7 +143,7 @@ final class PublishedModels {
                 .selfV(selfV)
                 .crossWidening(crossWidening)
                 .selfWidening(selfWidening)
-                .activation(activation(config, "gelu"))
+                .activation(activation(config, "hidden_act", "gelu"))
                 .queryResidual(config.bool("use_query_residual", true))
                 // The published 1e-12 of layer_norm_eps is never handed to the reference's LayerNorms.
                 .normEps(1e-5f)
@@ -163,30 +163,36 @@ final class PublishedModels {
 
     /** The encoder that ViT's keys describe. */
     static EncoderConfig encoder(ConfigNode config, String activation, double normEps) {
+        return encoder(config, activation, normEps, 3072, 12);
+    }
+
+    /** The same with the width of the MLP and the heads that stand for absent ones. */
+    static EncoderConfig encoder(ConfigNode config, String activation, double normEps, int mlp, int heads) {
         int layers = config.integer("num_hidden_layers", 12);
-        int hidden = config.integer("intermediate_size", 3072);
+        int hidden = config.integer("intermediate_size", mlp);
         positive("intermediate_size", hidden);
         if (layers < 0 || layers > 4096) {
             throw config.bad("num_hidden_layers", "in [0, 4096]");
         }
         return EncoderConfig.builder()
                 .layers(layers)
-                .heads(config.integer("num_attention_heads", 12))
+                .heads(config.integer("num_attention_heads", heads))
                 .hidden(hidden)
-                .activation(activation(config, activation))
+                .activation(activation(config, "hidden_act", activation))
                 .qkvBias(config.bool("qkv_bias", true))
                 .normEps((float) config.number("layer_norm_eps", normEps))
                 .build();
     }
 
-    static Activation activation(ConfigNode config, String absent) {
-        return switch (config.text("hidden_act", absent)) {
+    static Activation activation(ConfigNode config, String key, String absent) {
+        return switch (config.text(key, absent)) {
             case "gelu" -> Activation.GELU;
             case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
             case "quick_gelu" -> Activation.QUICK_GELU;
             case "relu" -> Activation.RELU;
             case "silu", "swish" -> Activation.SILU;
-            default -> throw config.bad("hidden_act", "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu or silu");
+            case "tanh" -> Activation.TANH;
+            default -> throw config.bad(key, "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu or tanh");
         };
     }
 

@@ -14,12 +14,14 @@ final class Stages implements AutoCloseable {
     private final ModelSpec spec;
     private final Runner tokenizers;
     private final Runner whole;
+    private final Runner projected;
 
     /** Takes the spec over. */
     Stages(Engine engine, ModelSpec spec) {
         this.spec = spec;
         this.tokenizers = new Runner(spec.buildTokenizers(engine));
         this.whole = new Runner(spec.build(engine));
+        this.projected = spec.head().isPresent() ? new Runner(spec.buildProjected(engine)) : null;
     }
 
     ModelSpec spec() {
@@ -31,7 +33,7 @@ final class Stages implements AutoCloseable {
     }
 
     /**
-     * Writes {@code embeddings}, {@code hidden} and, if the model pools, {@code pooled}.
+     * Writes {@code embeddings}, {@code hidden}, {@code pooled} if the model pools, and {@code projected} if it has a head.
      *
      * @param rows tokens of an item; those that an item lacks are zeros
      * @param limits of one item
@@ -50,12 +52,18 @@ final class Stages implements AutoCloseable {
         if (outputs.latents() != null) {
             out.put("pooled" + suffix, outputs.pooled());
         }
+        if (projected != null) {
+            out.put(
+                    "projected" + suffix,
+                    projected.run(batch, rows, limits, add).pooled());
+        }
     }
 
     @Override
     public void close() throws IOException {
         try (spec;
-                tokenizers) {
+                tokenizers;
+                projected) {
             whole.close();
         }
     }

@@ -3,6 +3,7 @@ package io.sensorium.models;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Map;
 
 /**
  * Dense float32 numbers.
@@ -21,6 +22,30 @@ public record Tensor(FloatBuffer values, long... shape) {
                 .order(ByteOrder.nativeOrder())
                 .asFloatBuffer();
         return new Tensor(values, shape);
+    }
+
+    /** Puts this, a batch of one, as an item into the named tensor of a whole batch, which is made if it is absent. */
+    void putInto(Map<String, Tensor> tensors, String name, int item, int batch) {
+        long[] dims = shape.clone();
+        dims[0] = batch;
+        int size = values.capacity();
+        tensors.computeIfAbsent(name, key -> zeros(dims)).values().put(item * size, values, 0, size);
+    }
+
+    /** Divides each row of the last axis by its length. */
+    Tensor normalised() {
+        int d = Math.toIntExact(shape[shape.length - 1]);
+        Tensor out = zeros(shape);
+        for (int row = 0; row < values.capacity(); row += d) {
+            double square = 0;
+            for (int i = row; i < row + d; i++) {
+                square += (double) values.get(i) * values.get(i);
+            }
+            for (int i = row; i < row + d; i++) {
+                out.values.put(i, (float) (values.get(i) / Math.sqrt(square)));
+            }
+        }
+        return out;
     }
 
     /** The same numbers under another shape. */

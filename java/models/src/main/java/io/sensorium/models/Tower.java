@@ -37,6 +37,22 @@ interface Tower extends AutoCloseable {
                 in.name() + ": " + name + " is " + Arrays.toString(in.info(name).dims()) + "; " + needed, name);
     }
 
+    /** Sizes [items, n] of grids, one after the other. */
+    static int[] grids(Safetensors in, String name, int items, int n) {
+        int[] shape = shape(in, name, 2);
+        if (shape[0] != items || shape[1] != n) {
+            throw misshapen(in, name, "[" + items + ", " + n + "] is needed");
+        }
+        return Arrays.stream(in.doubles(name))
+                .mapToInt(size -> {
+                    if (!(size >= 1 && size <= 1 << 14)) {
+                        throw new InvalidShapeException(in.name() + ": " + name + " holds " + size, name);
+                    }
+                    return (int) size;
+                })
+                .toArray();
+    }
+
     /** Entry i of the outermost axis. */
     static FloatBuffer slice(FloatBuffer values, int i, int size) {
         return values.slice(Math.multiplyExact(i, size), size);

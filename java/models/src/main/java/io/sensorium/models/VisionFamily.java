@@ -2,6 +2,7 @@ package io.sensorium.models;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.sensorium.EncoderConfig;
+import io.sensorium.HeadConfig;
 import io.sensorium.ImageConfig;
 import io.sensorium.Modality;
 import io.sensorium.PatchOrder;
@@ -44,8 +45,8 @@ record VisionFamily(
         Pool pool,
         NameTable table) {
     private enum Pool {
-        /** ViT's is a dense layer that is not run. */
-        NONE,
+        /** ViT: a dense layer and tanh on the class token, if the file has them. */
+        DENSE,
         /** CLIP: the class token's norm. */
         CLASS_NORM,
         /** SigLIP: an attention head with a learned probe. */
@@ -57,8 +58,10 @@ record VisionFamily(
             image.patch.bias    d          embeddings.patch_embeddings.projection.bias
             image.prefix        1,d        embeddings.cls_token:1,1,d
             image.position      1+g,d      embeddings.position_embeddings:1,1+g,d
+            pool.dense.weight?pool  o,d    pooler.dense.weight
+            pool.dense.bias?pool    o      pooler.dense.bias
             """;
-    private static final String CLIP_LAYERS = """
+    static final String CLIP_LAYERS = """
             image.encoder.#.norm1.*        d    encoder.layers.#.layer_norm1.*
             image.encoder.#.q.*            d,d  encoder.layers.#.self_attn.q_proj.*
             image.encoder.#.k.*            d,d  encoder.layers.#.self_attn.k_proj.*
@@ -74,6 +77,7 @@ record VisionFamily(
             image.position             1+g,d      embeddings.position_embedding.weight
             image.encoder.pre_norm.*   d          pre_layrnorm.*
             pool.norm.*                d          post_layernorm.*
+            head.image.weight?project  o,d        /visual_projection.weight
             """;
     private static final String SIGLIP_NAMES = """
             image.patch.weight         d,c*ph*pw  embeddings.patch_embedding.weight:d,c,ph,pw
@@ -107,11 +111,8 @@ record VisionFamily(
             true,
             false,
             true,
-            Pool.NONE,
-            new NameTable(
-                    List.of("", "vit."),
-                    "embeddings\\.mask_token|pooler\\.dense\\..*|classifier\\..*|decoder\\..*",
-                    VIT_NAMES));
+            Pool.DENSE,
+            new NameTable(List.of("", "vit."), "embeddings\\.mask_token|classifier\\..*|decoder\\..*", VIT_NAMES));
     private static final VisionFamily CLIP = new VisionFamily(
             "",
             "clip",
@@ -223,7 +224,17 @@ record VisionFamily(
         sizes.put("g", (long) grid[0] * grid[1]);
         sizes.put("m", (long) encoder.hidden());
         Set<String> flags = new HashSet<>();
-        parts.pool = pool(config, encoder);
+        int out = d;
+        if (pool == Pool.DENSE) {
+            out = config.integer("pooler_output_size", d);
+        } else if (pool == Pool.CLASS_NORM && file.tensors().containsKey("visual_projection.weight")) {
+            out = root.integer("projection_dim", config.integer("projection_dim", 512));
+            parts.head = HeadConfig.builder().dim(out).image(true).build();
+            flags.add("project");
+        }
+        PublishedModels.positive("pooler_output_size, projection_dim", out);
+        sizes.put("o", (long) out);
+        parts.pool = pool(config, encoder, out, file);
         if (parts.pool != null) {
             flags.add("pool");
         }
@@ -233,9 +244,18 @@ record VisionFamily(
         return new ModelSpec(parts, file, table.resolve(file, sizes, flags, encoder.layers()));
     }
 
-    private PoolConfig pool(ConfigNode config, EncoderConfig encoder) {
+    private PoolConfig pool(ConfigNode config, EncoderConfig encoder, int out, Weights file) {
         return switch (pool) {
-            case NONE -> null;
+            case DENSE ->
+                file.tensors().keySet().stream().anyMatch(name -> name.endsWith("pooler.dense.weight"))
+                        ? PoolConfig.builder()
+                                .kind(PoolKind.PREFIX)
+                                .count(1)
+                                .dense(out)
+                                .denseBias(true)
+                                .activation(PublishedModels.activation(config, "pooler_act", "tanh"))
+                                .build()
+                        : null;
             case CLASS_NORM ->
                 PoolConfig.builder()
                         .kind(PoolKind.PREFIX)

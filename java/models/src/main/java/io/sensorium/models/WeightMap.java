@@ -12,11 +12,19 @@ import java.util.function.Predicate;
 
 /**
  * From published tensor names to the canonical ones of sensorium.h. A canonical tensor is one source tensor under
- * another shape, or several of them one after the other.
+ * another shape, several of them one after the other, a part of one, or zeros where the published model has none.
  */
 final class WeightMap {
-    record Part(String source, long... shape) {}
+    /**
+     * Part {@code index} of {@code of} equal ones along the first axis of a source tensor, whose whole shape is given.
+     */
+    record Part(String source, int index, int of, long[] shape) {
+        Part(String source, long... shape) {
+            this(source, 0, 1, shape);
+        }
+    }
 
+    /** No parts: zeros. */
     record Weight(String name, List<Part> parts, long[] dims) {}
 
     private final List<Weight> weights = new ArrayList<>();
@@ -73,7 +81,7 @@ final class WeightMap {
     }
 
     static FloatBuffer read(Weights file, Weight weight) {
-        if (weight.parts().size() == 1) {
+        if (weight.parts().size() == 1 && weight.parts().get(0).of() == 1) {
             return file.floats(weight.parts().get(0).source());
         }
         long count = 1;
@@ -84,8 +92,10 @@ final class WeightMap {
                 .order(ByteOrder.nativeOrder())
                 .asFloatBuffer();
         for (Part part : weight.parts()) {
-            out.put(file.floats(part.source()));
+            FloatBuffer whole = file.floats(part.source());
+            int size = whole.remaining() / part.of();
+            out.put(whole.slice(part.index() * size, size));
         }
-        return out.flip();
+        return out.clear();
     }
 }

@@ -47,7 +47,7 @@ class EmbedTest {
                     .sorted()
                     .toList();
         }
-        assertTrue(names.size() >= 7, names.toString());
+        assertTrue(names.size() >= 17, names.toString());
         return names.stream();
     }
 
@@ -98,7 +98,8 @@ class EmbedTest {
         try (Safetensors want = Safetensors.open(in);
                 Safetensors got = Safetensors.open(out)) {
             for (String tensor : want.tensors().keySet()) {
-                if (tensor.matches("(embeddings|hidden|pooled|latents_out|\\w+_embeds|logits_per_image).*")) {
+                if (!tensor.matches(
+                        "(pixel_|input|context|query|encoder_hidden|mask|spatial_shapes|image_grid_thw).*")) {
                     assertArrayEquals(want.info(tensor).dims(), got.info(tensor).dims(), tensor);
                     double error = nmse(want.doubles(tensor), got.doubles(tensor));
                     assertTrue(error <= LIMIT, tensor + ": NMSE " + error);

@@ -95,13 +95,14 @@ class ModelFilesTest {
             for (boolean older : new boolean[] {false, true}) {
                 Map<String, long[]> tensors = vit(prefix, older);
                 tensors.put(prefix + "pooler.dense.weight", new long[] {8, 8});
+                tensors.put(prefix + "pooler.dense.bias", new long[] {8});
                 tensors.put("classifier.weight", new long[] {2, 8});
                 try (ModelSpec spec = open(VIT, tensors)) {
                     assertEquals(2, spec.image().orElseThrow().gridH());
                     assertEquals(1, spec.encoder(Modality.IMAGE).orElseThrow().layers());
                     long stem = 8 + 40 + 8 * 768 + 8;
                     long layer = 4 * (64 + 8) + 2 * 16 + (96 + 12) + (96 + 8);
-                    assertEquals(stem + layer + 16, spec.parameters());
+                    assertEquals(stem + layer + 16 + 64 + 8, spec.parameters());
                 }
             }
         }
