@@ -230,7 +230,11 @@ final class EncodeCommand implements Callable<Integer> {
         if (compress != null) {
             throw new UserError("--compress is for the demo model: '" + model + "' has its own compressor");
         }
-        return ModelLoader.open(Path.of(model));
+        // Of a model with several towers, the one that the first input needs.
+        Item first = items.get(0);
+        return ModelLoader.open(
+                Path.of(model),
+                first.image != null ? Modality.IMAGE : first.audio != null ? Modality.AUDIO : Modality.TEXT);
     }
 
     private Loaded load(Engine engine, ModelSpec modelSpec, Model built, Item item) throws IOException {

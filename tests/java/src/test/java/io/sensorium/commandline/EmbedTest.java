@@ -197,6 +197,27 @@ class EmbedTest {
         assertEquals("", run(0, "embed", "--model", model, "--config", other, "--in", in, "--out", out));
     }
 
+    /** Text goes through the text tower of a directory with a tokenizer.json, and gives what its ids give. */
+    @Test
+    void encodeTakesTheTowerThatAnInputNeeds() throws IOException {
+        Path model = rewritten("model-clip-text", name -> name);
+        Files.writeString(
+                folder.resolve("tokenizer.json"),
+                "{\"version\":\"1.0\",\"added_tokens\":[],\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{\"type\":"
+                        + "\"WordLevel\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":3,\"cat\":7,\"end\":49}}}");
+        Path out = folder.resolve("tokens.safetensors");
+        run(0, "encode", "--model", model, "--text", "a cat end", "--out", out);
+        Path in = folder.resolve("in.safetensors");
+        new SafetensorsWriter()
+                .add("input_ids", LongBuffer.wrap(new long[] {3, 7, 49}), 1, 3)
+                .write(in);
+        Map<String, double[]> embedded = embed(model, in);
+        try (Safetensors encoded = Safetensors.open(out)) {
+            assertArrayEquals(embedded.get("hidden"), encoded.doubles("tokens"));
+            assertArrayEquals(embedded.get("pooled"), encoded.doubles("latents"));
+        }
+    }
+
     @Test
     void whatIsWrongWithTheInputIsSaid() throws IOException {
         Path in = folder.resolve("in.safetensors");
