@@ -60,8 +60,7 @@ class ClipTokenizerTest {
         mapper.writeValue(file.toFile(), tokenizer);
 
         try (TextTokenizer tokens = TextTokenizer.open(file)) {
-            assertArrayEquals(
-                    new long[] {49406, 320, 1125, 539, 320, 2368, 49407}, ids(tokens, "a photo of a cat"));
+            assertArrayEquals(new long[] {49406, 320, 1125, 539, 320, 2368, 49407}, ids(tokens, "a photo of a cat"));
             assertArrayEquals(new long[] {49406, 3306, 1002, 49407}, ids(tokens, "Hello world"));
             assertArrayEquals(new long[] {49406, 49407}, ids(tokens, ""));
         }
