@@ -281,8 +281,8 @@ class CommandLineTest {
         refused("no such file", "encode", "--image", folder.resolve("absent.png"), "--out", out);
         refused("no such file", "encode", "--model", folder, "--text", "x", "--out", out);
         Path junk = Files.writeString(folder.resolve("junk"), "this is no picture");
-        refused("neither PNG nor JPEG", "encode", "--image", junk, "--out", out);
-        refused("at byte 0", "encode", "--audio", junk, "--out", out);
+        refused("not a picture that can be read", "encode", "--image", junk, "--out", out);
+        refused("not a media file that can be read", "encode", "--audio", junk, "--out", out);
         refused("--threads", "encode", "--text", "x", "--out", out, "--threads", "many");
         refused("exclude", "check", "--baseline", junk, "--save", out);
         refused("not a baseline", "check", "--cases", 1, "--baseline", junk);
