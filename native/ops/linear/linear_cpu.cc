@@ -274,11 +274,9 @@ void fill_rows(const LinearWeights& w, const RowSource* source, const LinearArgs
   }
   const auto pair_row = SNS_DISPATCH(PairRow);
   for (int64_t r = 0; r < count; ++r, out += stride) {
-    const float* x = args.x + (row + r) * args.ldx;
-    if (source) {
-      x = paired ? one : out;
-      source->fill(source->context, row + r, 1, paired ? one : out);
-    }
+    float* const made = paired ? one : out;
+    if (source) source->fill(source->context, row + r, 1, made);
+    const float* x = source ? made : args.x + (row + r) * args.ldx;
     if (paired) {
       pair_row(x, w.in(), out);
     } else if (!source) {
