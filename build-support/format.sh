@@ -9,7 +9,7 @@ case "${1:-}" in
   "") mode="-i" ;;
   *) echo "usage: $0 [--check]" >&2; exit 2 ;;
 esac
-files=$(find native tests/native bench/native -type f \
+files=$(find native tests/native bench/native bench/gpu -type f \
   \( -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' \) ! -name sensorium.h 2>/dev/null || true)
 # shellcheck disable=SC2086 # lists of words: no name has a space
 if ! output=$(clang-format $mode $files 2>&1); then

@@ -5,7 +5,7 @@
 #include "abi/handles.h"
 #include "backend/cpu/device.h"
 #include "core/precision.h"
-#include "pipeline/cuda/device.h"
+#include "pipeline/cuda/fft.h"
 
 namespace sns {
 namespace {
@@ -86,6 +86,16 @@ int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out) {
     auto handle = std::make_unique<sns_engine_t>();
     handle->engine = std::make_shared<sns::Engine>(config->threads, precision, std::move(cuda));
     *out = handle.release();
+  });
+}
+
+int32_t sns_engine_fft(sns_engine engine, const char* library) {
+  return sns::guard([&] {
+    sns::not_null(engine, "engine");
+    sns::not_null(library, "library");
+    const std::shared_ptr<const sns::CudaDevice>& cuda = engine->engine->cuda();
+    if (!cuda) throw sns::Error(sns::Code::kUnavailable, "engine", "engine: of the CPU; cuFFT is the GPU's");
+    cuda->set_fft(std::make_shared<const sns::CudaFft>(library));
   });
 }
 

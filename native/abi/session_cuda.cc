@@ -91,6 +91,11 @@ int32_t sns_session_dlpack(sns_session session, int32_t what, void** out) {
   });
 }
 
+void sns_dlpack_delete(void* tensor) {
+  auto* managed = static_cast<DLManagedTensor*>(tensor);
+  if (managed && managed->deleter) managed->deleter(managed);
+}
+
 int32_t sns_session_use_stream(sns_session session, void* stream) {
   return sns::guard([&] {
     sns::not_null(session, "session");

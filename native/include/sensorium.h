@@ -139,6 +139,10 @@ typedef struct sns_engine_config {
 /* On CUDA models and sessions run on the GPU, and a model with a part that has no kernels there is SNS_ERROR_UNAVAILABLE.
  * Everything else that takes an engine (log-mel by itself, codebooks, ...) needs one of the CPU. */
 SNS_API int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out);
+/* cuFFT, for audio whose n_fft the fused kernel does not serve (above 4096): `library` is the name or path of libcufft, opened
+ * unless the process has it already. For models that are made afterwards; without it such a model is SNS_ERROR_UNAVAILABLE,
+ * as is a library that cannot be opened. */
+SNS_API int32_t sns_engine_fft(sns_engine engine, const char* library);
 SNS_API int32_t sns_engine_threads(sns_engine engine, int32_t* out);
 SNS_API void sns_engine_destroy(sns_engine engine);
 
@@ -547,6 +551,8 @@ SNS_API int32_t sns_session_device_result(sns_session session, sns_device_result
 /* The same as a DLPack tensor of float32 (DLManagedTensor*, version 0.8), which may outlive the session: call its deleter. */
 enum { SNS_OUT_TOKENS = 0, SNS_OUT_LATENTS = 1, SNS_OUT_EMBEDDING = 2 };
 SNS_API int32_t sns_session_dlpack(sns_session session, int32_t what, void** out);
+/* Calls the tensor's deleter; null is allowed. */
+SNS_API void sns_dlpack_delete(void* tensor);
 
 /* Following requests run in this CUstream of the caller, of the engine's GPU; it must outlive them. Null takes the
  * session's own stream again. */

@@ -21,6 +21,14 @@ AttentionPoolTensors take_attention_pool(const PoolConfig& c, int64_t d, WeightR
   return t;
 }
 
+AlignedArray<float> projected_probe(const AttentionPoolTensors& t, int64_t d, Parallel& parallel) {
+  const LinearWeights w(t.in_weight, t.in_bias, d, d);  // Q comes first, then K and V
+  AlignedArray<float> q(d);
+  AlignedArray<unsigned char> scratch(static_cast<int64_t>(linear_scratch(w, 1, parallel.threads())));
+  linear(w, t.probe, d, 1, q.data(), d, nullptr, scratch.data(), parallel);
+  return q;
+}
+
 AttentionPool::AttentionPool(const PoolConfig& c, int64_t d, const AttentionPoolTensors& t,
                              Parallel& parallel)
     : d_(d),
@@ -29,10 +37,7 @@ AttentionPool::AttentionPool(const PoolConfig& c, int64_t d, const AttentionPool
       out_(packed(t.o, d, d)),
       up_(packed(t.up, c.mlp_hidden, d)),
       down_(packed(t.down, d, c.mlp_hidden)) {
-  const LinearWeights w(t.in_weight, t.in_bias, d, d);  // Q comes first, then K and V
-  AlignedArray<float> q(d);
-  AlignedArray<unsigned char> scratch(static_cast<int64_t>(linear_scratch(w, 1, parallel.threads())));
-  linear(w, t.probe, d, 1, q.data(), d, nullptr, scratch.data(), parallel);
+  const AlignedArray<float> q = projected_probe(t, d, parallel);
   attention_ = LearnedCrossAttention(q.data(), 1, d, c.heads, d, d,
                                      {{t.in_weight + d * d, t.in_bias + d, t.o.precision},
                                       {t.in_weight + 2 * d * d, t.in_bias + 2 * d, t.o.precision}});

@@ -13,6 +13,9 @@ struct AttentionPoolTensors {
 };
 AttentionPoolTensors take_attention_pool(const PoolConfig& config, int64_t d_model, WeightReader& reader);
 
+/// The probe [d_model] projected to the one query.
+AlignedArray<float> projected_probe(const AttentionPoolTensors& tensors, int64_t d_model, Parallel& parallel);
+
 /// SigLIP's head (multi-head attention pooling, Lee et al. 2019): a learned probe reads the sequence;
 /// y = a + MLP(LayerNorm(a)). One latent a sequence, whatever the limit.
 class AttentionPool final : public Compressor {

@@ -61,20 +61,25 @@ size_t Head::scratch(int64_t max_sequences, int threads) const {
   return linear_scratch(LinearWeights::shape(config_.dim, width_), max_sequences, threads);
 }
 
-void Head::run(const float* rows, const int64_t* cu, int64_t sequences, const Buffers& b, void* scratch,
-               Parallel& parallel) const {
-  // Sequences of one head side by side, so that each head reads its weights once.
-  int64_t first[kHeads + 1] = {}, next[kHeads];
-  for (int64_t s = 0; s < sequences; ++s) ++first[b.kind[s] + 1];
+Head::Order Head::order(const int64_t* cu, int64_t sequences, const Buffers& b) const {
+  Order order;
+  int64_t next[kHeads];
+  for (int64_t s = 0; s < sequences; ++s) ++order.first[b.kind[s] + 1];
   for (int32_t k = 0; k < kHeads; ++k) {
-    next[k] = first[k];
-    first[k + 1] += first[k];
+    next[k] = order.first[k];
+    order.first[k + 1] += order.first[k];
   }
   for (int64_t s = 0; s < sequences; ++s) {
     b.slots[s] = next[b.kind[s]]++;
     b.segments[b.slots[s]] = {cu[s], cu[s + 1] - cu[s]};
   }
+  return order;
+}
 
+void Head::run(const float* rows, const int64_t* cu, int64_t sequences, const Buffers& b, void* scratch,
+               Parallel& parallel) const {
+  const Order places = order(cu, sequences, b);
+  const int64_t* first = places.first;
   SegmentMeanArgs pool;
   pool.x = rows;
   pool.ldx = pool.dim = pool.ldy = width_;

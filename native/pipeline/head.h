@@ -51,6 +51,13 @@ class Head {
   int32_t choose(int32_t kind) const {
     return config_.present[kind] ? kind : config_.present[kJointHead] ? kJointHead : -1;
   }
+  /// Sequences of one head side by side, so that each head reads its weights once: head k has the places
+  /// [first[k], first[k+1]).
+  struct Order {
+    int64_t first[kHeads + 1] = {};
+  };
+  /// Fills buffers.slots and .segments; buffers.kind must be filled.
+  Order order(const int64_t* cu, int64_t sequences, const Buffers& buffers) const;
   /// rows [cu[sequences], width] → buffers.embedding; buffers.kind must be filled. A sequence's embedding
   /// does not depend on its neighbours.
   void run(const float* rows, const int64_t* cu, int64_t sequences, const Buffers& buffers, void* scratch,

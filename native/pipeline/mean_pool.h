@@ -36,6 +36,9 @@ class MeanPool final : public Compressor {
   void attention(const CompressorInput& in, const CompressorMemory& memory, int64_t sequence, float* out,
                  Parallel& parallel) const override;
 
+  /// Tokens of latent `i` of `latents` in a sequence of `tokens`, counted from the sequence's first.
+  Segment segment(int64_t i, int64_t latents, int64_t tokens) const;
+
  private:
   struct Buffers {
     Segment* segments = nullptr;
@@ -44,8 +47,6 @@ class MeanPool final : public Compressor {
   };
   int64_t max_rows(const CompressorLimits& limits) const;
   Buffers lay_out(Carver& carver, const CompressorLimits& limits) const;
-  /// Tokens of latent `i` of `latents` in a sequence of `tokens`, counted from the sequence's first.
-  Segment segment(int64_t i, int64_t latents, int64_t tokens) const;
 
   int64_t d_, count_;
   PoolKind kind_;

@@ -595,6 +595,7 @@ void Session::start(const ItemSource& items, int64_t count) {
   request.sequences = result_.sequences;
   request.cu_seqlens = result_.cu_seqlens;
   request.cu_latents = result_.cu_latents;
+  request.head = at_.head;
   cuda_->start(request);
   describe_all(count);  // while the device computes
 }
@@ -606,6 +607,7 @@ Result Session::finish() {
     cuda_->wait();
     result_.tokens = cuda_->host_output().tokens;
     result_.latents = cuda_->host_output().latents;
+    result_.embedding = cuda_->host_output().embedding;
   }
   sequences_ = result_.sequences;
   result_.times.total =

@@ -259,8 +259,8 @@ TEST(CudaSession, ResultsStayOnTheDevice) {
   ASSERT_SNS_OK(sns_session_set_output(s, SNS_OUTPUT_HOST));
   pair.compare(items);
   pair.cuda_session.reset();  // the tensor keeps the memory
-  auto* managed = static_cast<DLManagedTensor*>(tensor);
-  managed->deleter(managed);
+  sns_dlpack_delete(tensor);
+  sns_dlpack_delete(nullptr);
 }
 
 TEST(CudaSession, InboxIsReadInPlace) {

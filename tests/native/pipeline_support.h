@@ -198,6 +198,28 @@ struct SmallModel {
   }
 };
 
+/// Adds an encoder with small random weights to a modality.
+inline void add_encoder(SmallModel& m, Modality modality, const EncoderConfig& c) {
+  const int64_t d = m.d();
+  const std::string stem = std::string(part_name(modality)) + ".encoder.";
+  const auto linear = [&](const std::string& name, int64_t out, int64_t in, bool bias) {
+    m.tensor(name + ".weight", {out, in}, 0.3);
+    if (bias) m.tensor(name + ".bias", {out}, 0.2);
+  };
+  if (c.pre_norm) m.norm(stem + "pre_norm", d);
+  for (int64_t i = 0; i < c.layers; ++i) {
+    const std::string layer = stem + std::to_string(i) + ".";
+    m.norm(layer + "norm1", d);
+    for (const char* name : {"q", "k", "v"}) linear(layer + name, d, d, c.qkv_bias);
+    linear(layer + "o", d, d, c.bias);
+    m.norm(layer + "norm2", d);
+    linear(layer + "mlp.up", c.hidden, d, c.bias);
+    linear(layer + "mlp.down", d, c.hidden, c.bias);
+  }
+  if (c.final_norm) m.norm(stem + "final_norm", d);
+  m.parts.encoders[static_cast<int>(modality)] = c;
+}
+
 inline SessionLimits small_limits() {
   SessionLimits l;
   l.max_items = 16;

@@ -2,6 +2,7 @@
 
 #include "ops/attention/attention_cuda.h"
 #include "ops/embed/embed_cuda.h"
+#include "ops/gated_mlp/gated_mlp_cuda.h"
 #include "ops/l2_normalize/l2_normalize_cuda.h"
 #include "ops/layer_norm/layer_norm_cuda.h"
 #include "ops/linear/linear_cuda.h"
@@ -21,6 +22,8 @@ struct Ops {
   decltype(&linear_cuda) linear;
   decltype(&mlp_cuda) mlp;
   decltype(&mlp_cuda_workspace) mlp_workspace;
+  decltype(&gated_mlp_cuda) gated_mlp;
+  decltype(&gated_mlp_cuda_workspace) gated_mlp_workspace;
   decltype(&layer_norm_cuda) layer_norm;
   decltype(&rms_norm_cuda) rms_norm;
   decltype(&embed_cuda) embed;
@@ -30,8 +33,9 @@ struct Ops {
   decltype(&patch_embed_cuda) patch_embed;
   decltype(&log_mel_cuda) log_mel;
   decltype(&log_mel_cuda_workspace) log_mel_workspace;
+  decltype(&log_mel_frames_cuda) log_mel_frames;
+  decltype(&log_mel_spectrum_cuda) log_mel_spectrum;
   decltype(&resize_u8_cuda) resize_u8;
-  decltype(&resize_u8_cuda_workspace) resize_u8_workspace;
   decltype(&resize_f32_cuda) resize_f32;
   decltype(&segment_mean_cuda) segment_mean;
   decltype(&l2_normalize_cuda) l2_normalize;
@@ -44,6 +48,7 @@ constexpr int64_t ops_layout() {
                             sizeof(LinearCudaWeights),
                             sizeof(LinearArgs),
                             sizeof(MlpArgs),
+                            sizeof(GatedMlpArgs),
                             sizeof(LayerNormArgs),
                             sizeof(RmsNormArgs),
                             sizeof(EmbedArgs),

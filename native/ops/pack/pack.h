@@ -23,6 +23,7 @@ struct PackArgs {
   int64_t dim = 0;
   float* y = nullptr;  ///< [Σcount, dim], stride ldy
   int64_t ldy = 0;
+  int64_t max_count = 0;  ///< at least the rows of any segment; 0: unknown. The GPU starts no more blocks
 };
 
 /// Exact up to the order of two fp32 additions: (row + modality) + position.

@@ -29,8 +29,10 @@ __global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args) {
 
 int pack_cuda(const PackArgs& args, void* stream) {
   if (args.segment_count == 0 || args.dim == 0) return 0;
-  constexpr unsigned kRowBlocks = 256;  // rows of long segments are strided over
-  return gpu::gpu_launch(pack_kernel, dim3(kRowBlocks, static_cast<unsigned>(args.segment_count)),
+  constexpr int64_t kRowBlocks = 256;  // rows of long segments are strided over
+  const int64_t rows = args.max_count > 0 && args.max_count < kRowBlocks ? args.max_count : kRowBlocks;
+  return gpu::gpu_launch(pack_kernel,
+                         dim3(static_cast<unsigned>(rows), static_cast<unsigned>(args.segment_count)),
                          dim3(kThreads), 0, static_cast<gpu::Stream>(stream), args);
 }
 

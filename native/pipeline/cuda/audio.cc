@@ -11,6 +11,7 @@ namespace {
 
 /// Features of a batch are kept side by side up to this many rows, or at least those of one sound.
 constexpr int64_t kMostRows = int64_t{1} << 17;
+constexpr int64_t kMostWindows = 4096;  ///< likewise where windows and spectra lie in memory, too
 
 }  // namespace
 
@@ -18,10 +19,20 @@ CudaAudio::CudaAudio(const CudaDevicePtr& device, const AudioTokenizer& host, co
                      int64_t d)
     : host_(host) {
   const AudioConfig& c = host.config();
+  if (c.tokens == AudioTokens::kConvolved) {
+    throw Error(Code::kUnavailable, "audio.tokens",
+                "audio.tokens: convolved frames are not there on the GPU yet");
+  }
+  if (c.norm) {
+    throw Error(Code::kUnavailable, "audio.norm", "audio.norm: normed patches are not there on the GPU yet");
+  }
   if (!log_mel_cuda_fused(c.log_mel)) {
-    throw Error(Code::kUnavailable, "audio.log_mel.n_fft",
-                "audio.log_mel.n_fft: " + std::to_string(c.log_mel.n_fft) +
-                    " is served by cuFFT on the GPU, and there is none");
+    fft_ = device->fft();
+    if (!fft_) {
+      throw Error(Code::kUnavailable, "audio.log_mel.n_fft",
+                  "audio.log_mel.n_fft: " + std::to_string(c.log_mel.n_fft) +
+                      " is served by cuFFT on the GPU, and the engine was given none");
+    }
   }
   plan_block_ = CudaBlock::packed(
       device, log_mel_cuda_bytes(host.plan()),
@@ -50,6 +61,10 @@ CudaSounds::CudaSounds(const CudaAudio& audio, const CudaDevicePtr& device, cons
   d_model_ = host.patches() ? audio.patch().linear.out : audio.frame().out();
   const int64_t one = std::max<int64_t>(host.max_feature_rows(limits.max_samples), limits.max_tokens);
   row_capacity_ = std::min(checked_mul(one, limits.max_items, "max_samples"), std::max(one, kMostRows));
+  if (audio.fft()) {
+    row_capacity_ = round_up(std::min(row_capacity_, std::max(one, kMostWindows)), CudaFftPlan::kRows);
+    fft_.emplace(audio.fft(), host.config().log_mel.n_fft, audio.plan().wide);
+  }
   if (host.config().position != Position::kSinCos) return;
   const int64_t tokens = host.max_tokens(limits.max_tokens);
   if (host.patches()) {
@@ -66,6 +81,12 @@ CudaSounds::CudaSounds(const CudaAudio& audio, const CudaDevicePtr& device, cons
 void CudaSounds::lay_out(Carver& carver) {
   const AudioTokenizer& host = audio_.host();
   features_ = carver.take<float>(checked_mul(row_capacity_, host.config().log_mel.n_mels, "max_samples"));
+  if (fft_) {
+    const int64_t n = host.config().log_mel.n_fft;
+    const int64_t size = audio_.plan().wide ? sizeof(double) : sizeof(float);
+    windows_ = carver.take<unsigned char>(checked_mul(row_capacity_, n * size, "max_samples"));
+    spectrum_ = carver.take<unsigned char>(checked_mul(row_capacity_, (n + 2) * size, "max_samples"));
+  }
   if (!axis_.data()) return;
   positions_ = carver.take<float>(checked_mul(host.max_tokens(limits_.max_tokens), d_model_, "max_tokens"));
 }
@@ -110,6 +131,7 @@ void CudaSounds::reserve(DeviceBlock& parcel, Batch& b) const {
     b.clips.s16 = b.format == Format::kS16Pcm;
   }
   b.pad_count = pad ? 2 * b.count : 0;
+  b.pad_rows = 0;
   if (pad) b.pad_host = parcel.take(b.pad_count, &b.pad);
   if (!audio_.host().patches()) return;
   b.patches_host = parcel.take(b.count, &b.patches.items);
@@ -134,6 +156,7 @@ void CudaSounds::fill(Batch& b) const {
     }
     if (b.pad_count > 0) {
       const float* from = b.clips_host ? features : static_cast<const float*>(sound.data);
+      b.pad_rows = std::max(b.pad_rows, rows(plan));
       b.pad_host[2 * i] = {from, mels, plan.audio.frames, nullptr, nullptr};
       b.pad_host[2 * i + 1] = {audio_.pad(), 0, rows(plan) - plan.audio.frames, nullptr, nullptr};
     }
@@ -162,17 +185,33 @@ const float* CudaSounds::source(const Batch& b, int64_t i, int64_t row) const {
   return features_ + row * audio_.host().config().log_mel.n_mels;
 }
 
-void CudaSounds::run(const CudaStream& stream, const Batch& b, void* scratch) const {
-  const int64_t mels = audio_.host().config().log_mel.n_mels;
-  if (b.clips_host) {
-    stream.check(stream.ops().log_mel(audio_.plan(), b.clips, scratch, stream.get()), "log_mel");
+/// Samples to features.
+void CudaSounds::transform(const CudaStream& stream, const Batch& b, const CudaScratch& scratch) const {
+  const gpu::Ops& ops = stream.ops();
+  if (!fft_) {
+    stream.check(ops.log_mel(audio_.plan(), b.clips, scratch.data, stream.get()), "log_mel");
+    return;
   }
+  // Rows up to a whole number of transforms: those past the last frame are zeros.
+  LogMelCudaArgs clips = b.clips;
+  clips.max_frames = round_up(clips.max_frames, CudaFftPlan::kRows);
+  stream.check(ops.log_mel_frames(audio_.plan(), clips, windows_, stream.get()), "log_mel");
+  fft_->run(stream, windows_, spectrum_, clips.max_frames);
+  stream.check(ops.log_mel_spectrum(audio_.plan(), b.clips, spectrum_, scratch.data, stream.get()),
+               "log_mel");
+}
+
+void CudaSounds::run(const CudaStream& stream, const Batch& b, const CudaScratch& scratch) const {
+  const int64_t mels = audio_.host().config().log_mel.n_mels;
+  if (b.clips_host) transform(stream, b, scratch);
   if (b.pad_count > 0) {
-    stream.check(stream.ops().pack({b.pad, b.pad_count, mels, features_, mels}, stream.get()), "pack");
+    stream.check(stream.ops().pack({b.pad, b.pad_count, mels, features_, mels, b.pad_rows}, stream.get()),
+                 "pack");
   }
   if (b.patches_host) {
     if (b.columns) {
-      run_sincos(stream, b.columns, b.column_rows, d_model_, b.sounds[0].plan->grid_h, positions_);
+      run_sincos(stream, b.columns, b.column_rows, d_model_, b.sounds[0].plan->grid_h,
+                 b.sounds[0].plan->grid_w, positions_);
     }
     stream.check(stream.ops().patch_embed(audio_.patch(), b.patches, stream.precision(), stream.get()),
                  "patch_embed");

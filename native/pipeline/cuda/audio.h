@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+
 #include "pipeline/cuda/compressor.h"
+#include "pipeline/cuda/fft.h"
 #include "pipeline/sequence.h"
 
 namespace sns {
@@ -13,6 +16,8 @@ class CudaAudio {
             int64_t d_model);
   const AudioTokenizer& host() const { return host_; }
   const LogMelCudaPlan& plan() const { return plan_; }
+  /// For an n_fft that the fused kernel does not serve; else null.
+  const std::shared_ptr<const CudaFft>& fft() const { return fft_; }
   const CudaLinear& frame() const { return frame_; }
   const PatchEmbedCudaWeights& patch() const { return patch_; }
   const float* position() const { return position_.data(); }
@@ -23,6 +28,7 @@ class CudaAudio {
   const AudioTokenizer& host_;
   CudaBlock plan_block_, patch_block_;
   LogMelCudaPlan plan_;
+  std::shared_ptr<const CudaFft> fft_;
   CudaLinear frame_;             ///< one token a frame
   PatchEmbedCudaWeights patch_;  ///< or one a patch
   CudaArray<float> position_, pad_;
@@ -59,15 +65,16 @@ class CudaSounds {
     PatchEmbedCudaArgs patches;
     PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value
     const PackSegment* pad = nullptr;
-    int64_t pad_count = 0;
+    int64_t pad_count = 0, pad_rows = 0;
     const PackSegment *columns = nullptr, *column_rows = nullptr;  ///< sine-cosine grid of the first sound
   };
   void reserve(DeviceBlock& parcel, Batch& batch) const;
   void fill(Batch& batch) const;
-  void run(const CudaStream& stream, const Batch& batch, void* scratch) const;
+  void run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
 
  private:
   bool padded(const ItemPlan& plan) const { return plan.audio.used_frames > plan.audio.frames; }
+  void transform(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
   const float* source(const Batch& batch, int64_t i, int64_t row) const;
 
   const CudaAudio& audio_;
@@ -76,8 +83,10 @@ class CudaSounds {
   int64_t row_capacity_ = 0, d_model_ = 0;
   const float* added_;
   CudaArray<float> frames_, axis_;  ///< sine-cosine tables
-  float* features_ = nullptr;       ///< [row_capacity_, n_mels]
-  float* positions_ = nullptr;      ///< the grid of one sound
+  std::optional<CudaFftPlan> fft_;
+  unsigned char *windows_ = nullptr, *spectrum_ = nullptr;  ///< [row_capacity_, n_fft] and its transform
+  float* features_ = nullptr;                               ///< [row_capacity_, n_mels]
+  float* positions_ = nullptr;                              ///< the grid of one sound
 };
 
 }  // namespace sns

@@ -32,7 +32,7 @@ void CudaLinear::run(const CudaStream& stream, const float* x, int64_t ldx, int6
 }
 
 void cuda_mlp(const CudaStream& stream, const CudaLinear& up, const CudaLinear& down, Activation activation,
-              const float* x, int64_t rows, float* y, const float* residual, void* scratch) {
+              const float* x, int64_t rows, float* y, const float* residual, const CudaScratch& scratch) {
   if (rows == 0) return;
   MlpArgs a;
   a.x = x;
@@ -42,8 +42,9 @@ void cuda_mlp(const CudaStream& stream, const CudaLinear& up, const CudaLinear& 
   a.ldy = a.ld_residual = down.out();
   a.activation = activation;
   a.residual = residual;
-  stream.check(stream.ops().mlp(up.weights(), down.weights(), a, stream.precision(), scratch, stream.get()),
-               "mlp");
+  stream.check(
+      stream.ops().mlp(up.weights(), down.weights(), a, stream.precision(), scratch.data, stream.get()),
+      "mlp");
 }
 
 int64_t cuda_mlp_scratch(const CudaDevice& device, const CudaLinear& up, int64_t max_rows) {
@@ -102,16 +103,18 @@ AttentionCudaArgs bounded(const AttentionArgs& args, int64_t total_q, int64_t ma
 
 void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const float* q, int64_t ldq,
                     const float* kv, int64_t ldkv, float* y, const CudaOffsets& cu_q, const CudaOffsets& cu_k,
-                    void* scratch) {
+                    const CudaScratch& scratch) {
   if (cu_q.total() == 0) return;
   const AttentionArgs args = attention_args(shape, q, ldq, kv, ldkv, y, cu_q.count, cu_q.device, cu_k.device);
-  const AttentionCudaArgs a = bounded(args, cu_q.total(), cu_q.longest(), cu_k.longest(), stream.device());
-  stream.check(stream.ops().attention(a, stream.precision(), scratch, stream.get()), "attention");
+  AttentionCudaArgs a = bounded(args, cu_q.total(), cu_q.longest(), cu_k.longest(), stream.device());
+  // A request that would be split into more parts than there is room for is not split.
+  if (static_cast<int64_t>(stream.ops().attention_workspace(a)) > scratch.bytes) a.multiprocessors = 1;
+  stream.check(stream.ops().attention(a, stream.precision(), scratch.data, stream.get()), "attention");
 }
 
 int64_t cuda_attention_scratch(const CudaDevice& device, const AttentionShape& shape, int64_t max_q,
                                int64_t max_k, int64_t max_sequences) {
-  // Few queries over many keys are split most: ask for every way the queries can be dealt to sequences.
+  // Few queries over many keys are split into the most parts.
   size_t most = 0;
   for (int64_t batch = 1; batch <= std::max<int64_t>(1, max_sequences); batch *= 2) {
     const AttentionArgs args =
@@ -131,10 +134,11 @@ void CudaRepeat::put(DeviceBlock& block, const float* table, int64_t width, cons
   }
   count_ = cu.count;
   width_ = width;
+  longest_ = cu.longest();
 }
 
 void CudaRepeat::run(const CudaStream& stream, float* y) const {
-  const PackArgs a{segments_, count_, width_, y, width_};
+  const PackArgs a{segments_, count_, width_, y, width_, longest_};
   stream.check(stream.ops().pack(a, stream.get()), "pack");
 }
 

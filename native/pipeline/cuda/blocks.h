@@ -11,7 +11,13 @@ namespace sns {
 // The parts of the device pipeline: pipeline/blocks.h on the GPU. Weights are uploaded when the model is
 // made; run() only gives work to a stream, and all pointers that it takes are device pointers.
 
-/// y = activation(x·Wᵀ + b) + residual.
+/// Device memory that an op may use while it runs.
+struct CudaScratch {
+  void* data = nullptr;
+  int64_t bytes = 0;
+};
+
+/// y = x·Wᵀ + b + residual.
 class CudaLinear {
  public:
   CudaLinear() = default;
@@ -36,7 +42,7 @@ class CudaLinear {
 
 /// y = down(activation(up(x))) + residual, dense rows. Nothing overlaps but the residual, which may be y.
 void cuda_mlp(const CudaStream& stream, const CudaLinear& up, const CudaLinear& down, Activation activation,
-              const float* x, int64_t rows, float* y, const float* residual, void* scratch);
+              const float* x, int64_t rows, float* y, const float* residual, const CudaScratch& scratch);
 int64_t cuda_mlp_scratch(const CudaDevice& device, const CudaLinear& up, int64_t max_rows);
 
 /// Layer norm or RMS norm of dense rows.
@@ -69,7 +75,7 @@ CudaOffsets put_offsets(DeviceBlock& block, const int64_t* offsets, int64_t coun
 /// Attention over packed sequences; keys and values stand side by side in rows of ldkv, y is dense.
 void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const float* q, int64_t ldq,
                     const float* kv, int64_t ldkv, float* y, const CudaOffsets& cu_q, const CudaOffsets& cu_k,
-                    void* scratch);
+                    const CudaScratch& scratch);
 /// Bytes of scratch for this shape with up to so many queries and keys in all.
 int64_t cuda_attention_scratch(const CudaDevice& device, const AttentionShape& shape, int64_t max_q,
                                int64_t max_k, int64_t max_sequences);
@@ -83,7 +89,7 @@ class CudaRepeat {
 
  private:
   const PackSegment* segments_ = nullptr;
-  int64_t count_ = 0, width_ = 0;
+  int64_t count_ = 0, width_ = 0, longest_ = 0;
 };
 
 }  // namespace sns

@@ -1,5 +1,6 @@
 #include "pipeline/cuda/compressor.h"
 
+#include "pipeline/cuda/compressors.h"
 #include "pipeline/cuda/perceiver.h"
 
 namespace sns {
@@ -15,14 +16,21 @@ std::unique_ptr<const CudaCompressor> make_cuda_compressor(const CudaDevicePtr& 
     return std::make_unique<const CudaPerceiver>(
         device, *parts.perceiver, decoder, d, take_perceiver(*parts.perceiver, decoder, d, reader), parallel);
   }
-  const char* part = parts.resampler ? "resampler"
-                     : parts.qformer ? "qformer"
-                     : parts.pool    ? "pool"
-                                     : nullptr;
-  if (part) {
-    throw Error(Code::kUnavailable, part,
-                std::string(part) + ": this compressor is not there on the GPU yet");
+  if (parts.resampler) {
+    const LatentResamplerConfig& c = *parts.resampler;
+    return make_cuda_latent_resampler(device, c, d, take_latent_resampler(c, d, reader));
   }
+  if (parts.qformer) {
+    return make_cuda_qformer(device, *parts.qformer, d, take_qformer(*parts.qformer, d, reader), parallel);
+  }
+  if (parts.pool && parts.pool->kind == PoolKind::kAttention) {
+    return make_cuda_attention_pool(device, *parts.pool, d, take_attention_pool(*parts.pool, d, reader),
+                                    parallel);
+  }
+  if (parts.pool && parts.pool->dense > 0) {
+    throw Error(Code::kUnavailable, "pool.dense", "pool.dense: is not there on the GPU yet");
+  }
+  if (parts.pool) return make_cuda_mean_pool(device, *parts.pool, d, take_mean_pool(*parts.pool, d, reader));
   return nullptr;
 }
 

@@ -32,7 +32,8 @@ class CudaCompression {
   /// Device bytes of the scratch that run() may use.
   virtual int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const = 0;
   /// Returns latents [cu_latents[sequences], dim] in its own memory.
-  virtual const float* run(const CudaStream& stream, const CudaCompressorInput& in, void* scratch) = 0;
+  virtual const float* run(const CudaStream& stream, const CudaCompressorInput& in,
+                           const CudaScratch& scratch) = 0;
 };
 
 /// The compressor's weights on the GPU; shared by sessions.

@@ -57,6 +57,16 @@ void CudaDevice::check(int32_t status, const char* what) const {
   throw_lost();
 }
 
+void CudaDevice::set_fft(std::shared_ptr<const CudaFft> fft) const {
+  const std::lock_guard<std::mutex> lock(fft_mutex_);
+  fft_ = std::move(fft);
+}
+
+std::shared_ptr<const CudaFft> CudaDevice::fft() const {
+  const std::lock_guard<std::mutex> lock(fft_mutex_);
+  return fft_;
+}
+
 void CudaDevice::upload(void* device, const void* host, int64_t bytes) const {
   const std::lock_guard<std::mutex> lock(upload_mutex_);
   check(runtime().copy_in(device, host, bytes, uploads_), "upload");

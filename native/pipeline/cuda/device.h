@@ -11,6 +11,8 @@
 
 namespace sns {
 
+class CudaFft;
+
 /// One GPU, through the table of libsensorium_cuda.so. Any number of threads may use it at once.
 ///
 /// Errors: no memory is kOutOfMemory and leaves the device usable. An error of the kind that spoils a CUDA
@@ -34,6 +36,10 @@ class CudaDevice {
   void check(int32_t status, const char* what) const;
   bool lost() const { return lost_.load(std::memory_order_acquire) != 0; }
 
+  /// Brought by the caller for models that are made afterwards; null: there is none.
+  void set_fft(std::shared_ptr<const CudaFft> fft) const;
+  std::shared_ptr<const CudaFft> fft() const;
+
   /// Copies to the device and waits for it.
   void upload(void* device, const void* host, int64_t bytes) const;
 
@@ -45,7 +51,8 @@ class CudaDevice {
   const Precision precision_;
   int32_t multiprocessors_ = 0;
   void* uploads_ = nullptr;  ///< a stream
-  mutable std::mutex upload_mutex_;
+  mutable std::mutex upload_mutex_, fft_mutex_;
+  mutable std::shared_ptr<const CudaFft> fft_;
   mutable std::atomic<int32_t> lost_{0};
 };
 using CudaDevicePtr = std::shared_ptr<const CudaDevice>;

@@ -21,7 +21,8 @@ class CudaEncoder {
   const EncoderConfig& config() const { return config_; }
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const;
   /// In place on b.x; item i has rows [cu_items[i], cu_items[i+1]).
-  void run(const CudaStream& stream, const CudaOffsets& cu_items, const Buffers& b, void* scratch) const;
+  void run(const CudaStream& stream, const CudaOffsets& cu_items, const Buffers& b,
+           const CudaScratch& scratch) const;
 
  private:
   struct Layer {

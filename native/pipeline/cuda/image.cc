@@ -38,7 +38,6 @@ CudaImage::CudaImage(const CudaDevicePtr& device, const ImageTokenizer& host, co
 CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, const SessionLimits& limits,
                            const float* modality)
     : image_(image),
-      device_(device),
       limits_(limits),
       resize_space_(image.host().resize_space(limits.max_pixels, 1)),
       d_model_(image.patch(Format::kU8Hwc).linear.out),
@@ -61,8 +60,7 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
 
 int64_t CudaPictures::workspace(const ResizePlan& plan) const {
   const ImageConfig& c = image_.host().config();
-  return static_cast<int64_t>(
-      device_->ops().resize_u8_workspace(resize_args(c.resize, plan, c.geometry.channels)));
+  return static_cast<int64_t>(resize_u8_cuda_workspace(resize_args(c.resize, plan, c.geometry.channels)));
 }
 
 bool CudaPictures::fits(const ItemPlan& plan) const {
@@ -223,7 +221,7 @@ void CudaPictures::fill(Batch& batch) const {
 void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p) const {
   float* y = const_cast<float*>(p.position);
   if (p.columns) {
-    run_sincos(stream, p.columns, p.rows, d_model_, p.plan->grid_h, y);
+    run_sincos(stream, p.columns, p.rows, d_model_, p.plan->grid_h, p.plan->grid_w, y);
     return;
   }
   ResizeF32Args args = image_.host().interpolation(p.plan->grid_h, p.plan->grid_w);
@@ -232,7 +230,7 @@ void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p
   stream.check(stream.ops().resize_f32(p.interpolation, args, stream.get()), "resize");
 }
 
-void CudaPictures::run(const CudaStream& stream, const Batch& batch, void* scratch) const {
+void CudaPictures::run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const {
   const ImageConfig& c = image_.host().config();
   const int64_t channels = c.geometry.channels;
   for (int64_t i = 0; i < batch.count; ++i) {
@@ -244,7 +242,7 @@ void CudaPictures::run(const CudaStream& stream, const Batch& batch, void* scrat
     if (plan.padded()) stream.fill(p.pixels, 0, plan.height * args.ldy);
     args.x = static_cast<const uint8_t*>(p.data);
     args.y = p.pixels + plan.pad_y * args.ldy + plan.pad_x * channels;
-    stream.check(stream.ops().resize_u8(p.resize, args, scratch, stream.get()), "resize");
+    stream.check(stream.ops().resize_u8(p.resize, args, scratch.data, stream.get()), "resize");
   }
   if (batch.args.max_rows == 0) return;
   stream.check(

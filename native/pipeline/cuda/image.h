@@ -70,7 +70,7 @@ class CudaPictures {
   void fill(Batch& batch) const;
   /// Fills the pictures' extra bytes.
   void stage(Batch& batch, DeviceBlock* extra) const;
-  void run(const CudaStream& stream, const Batch& batch, void* scratch) const;
+  void run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
 
  private:
   bool resized(const ItemPlan& plan) const;
@@ -79,7 +79,6 @@ class CudaPictures {
   void make_positions(const CudaStream& stream, const CudaPicture& picture) const;
 
   const CudaImage& image_;
-  CudaDevicePtr device_;
   SessionLimits limits_;
   ResizeSpace resize_space_;
   int64_t pixel_capacity_ = 0, scratch_ = 0, d_model_ = 0;

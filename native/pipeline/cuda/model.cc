@@ -42,6 +42,11 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
     rows_[m] = {row(begin_, m), row(end_, m), row(modality_, m), prefix_[m].data()};
     if (!parts.encoders[m]) continue;
     if (parts.encoders[m]->causal || parts.encoders[m]->rotary) {
+      const std::string field = std::string(part_name(static_cast<Modality>(m))) + ".encoder." +
+                                (parts.encoders[m]->causal ? "causal" : "rotary");
+      throw Error(Code::kUnavailable, field, field + ": is not there on the GPU yet");
+    }
+    if (parts.encoders[m]->causal || parts.encoders[m]->rotary) {
       throw Error(Code::kUnavailable, "encoder",
                   "encoder: causal and rotary encoders are not there on the GPU yet");
     }
@@ -50,7 +55,9 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
     encoders_[m].emplace(device_, *parts.encoders[m], d, tensors);
   }
   compressor_ = make_cuda_compressor(device_, parts, d, host.engine().parallel());
-  if (parts.head) throw Error(Code::kUnavailable, "head", "head: is not there on the GPU yet");
+  if (const Head* head = host.head()) {
+    head_.emplace(device_, *head, host.row_width(), take_head(head->config(), host.row_width(), reader));
+  }
 }
 
 }  // namespace sns

@@ -5,6 +5,7 @@
 
 #include "pipeline/cuda/audio.h"
 #include "pipeline/cuda/encoder.h"
+#include "pipeline/cuda/head.h"
 #include "pipeline/cuda/image.h"
 
 namespace sns {
@@ -34,6 +35,7 @@ class CudaModel {
     return e ? &*e : nullptr;
   }
   const CudaCompressor* compressor() const { return compressor_.get(); }
+  const CudaHead* head() const { return head_ ? &*head_ : nullptr; }
 
  private:
   CudaDevicePtr device_;
@@ -44,6 +46,7 @@ class CudaModel {
   std::optional<Text> text_;
   std::optional<CudaEncoder> encoders_[kModalities];
   std::unique_ptr<const CudaCompressor> compressor_;
+  std::optional<CudaHead> head_;
 };
 
 }  // namespace sns

@@ -47,7 +47,7 @@ int64_t CudaPerceiverCross::scratch(const CudaDevice& device, int64_t max_inputs
 }
 
 void CudaPerceiverCross::run(const CudaStream& stream, const float* inputs, const CudaOffsets& cu_inputs,
-                             const CudaOffsets& cu_rows, const Buffers& b, void* scratch) const {
+                             const CudaOffsets& cu_rows, const Buffers& b, const CudaScratch& scratch) const {
   const int64_t rows = cu_rows.total(), count = cu_inputs.total(), ldkv = shape_.qk + shape_.v;
   norm_inputs_.run(stream, inputs, count, b.normed_inputs);
   kv_.run(stream, b.normed_inputs, shape_.in, count, b.kv, ldkv);
@@ -122,7 +122,8 @@ class CudaPerceiverSession final : public CudaCompression {
     return most;
   }
 
-  const float* run(const CudaStream& stream, const CudaCompressorInput& in, void* scratch) override {
+  const float* run(const CudaStream& stream, const CudaCompressorInput& in,
+                   const CudaScratch& scratch) override {
     float* latents = cross_.y;
     float* result = w_.decoder_ ? decoder_.y : latents;
     if (in.cu_latents.count == 0) return result;

@@ -26,7 +26,7 @@ class CudaPerceiverCross {
   void put(const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const;
   int64_t scratch(const CudaDevice& device, int64_t max_inputs, int64_t max_sequences) const;
   void run(const CudaStream& stream, const float* inputs, const CudaOffsets& cu_inputs,
-           const CudaOffsets& cu_rows, const Buffers& b, void* scratch) const;
+           const CudaOffsets& cu_rows, const Buffers& b, const CudaScratch& scratch) const;
 
  private:
   PerceiverCross::Shape shape_;

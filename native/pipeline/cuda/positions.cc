@@ -15,10 +15,10 @@ void put_sincos(const float* axis, int64_t dim, int64_t grid_h, int64_t grid_w, 
 }
 
 void run_sincos(const CudaStream& stream, const PackSegment* columns, const PackSegment* rows, int64_t dim,
-                int64_t grid_h, float* y) {
+                int64_t grid_h, int64_t grid_w, float* y) {
   const int64_t half = dim / 2;
-  stream.check(stream.ops().pack({columns, grid_h, half, y, dim}, stream.get()), "pack");
-  stream.check(stream.ops().pack({rows, grid_h, half, y + half, dim}, stream.get()), "pack");
+  stream.check(stream.ops().pack({columns, grid_h, half, y, dim, grid_w}, stream.get()), "pack");
+  stream.check(stream.ops().pack({rows, grid_h, half, y + half, dim, grid_w}, stream.get()), "pack");
 }
 
 }  // namespace sns

@@ -10,6 +10,6 @@ namespace sns {
 void put_sincos(const float* axis, int64_t dim, int64_t grid_h, int64_t grid_w, const float* add,
                 DeviceBlock& block, const PackSegment** columns, const PackSegment** rows);
 void run_sincos(const CudaStream& stream, const PackSegment* columns, const PackSegment* rows, int64_t dim,
-                int64_t grid_h, float* y);
+                int64_t grid_h, int64_t grid_w, float* y);
 
 }  // namespace sns

@@ -124,7 +124,8 @@ CudaSession::Pieces CudaSession::lay_out(Carver& carver) const {
     compression_->lay_out(carver, sizes_);
     scratch = std::max(scratch, compression_->scratch(device, sizes_));
   }
-  p.scratch = carver.take<unsigned char>(scratch);
+  if (const CudaHead* head = weights_.head()) p.head = head->lay_out(carver, limits_.max_sequences);
+  p.scratch = {carver.take<unsigned char>(scratch), scratch};
   return p;
 }
 
@@ -134,6 +135,9 @@ CudaSession::Output CudaSession::lay_out_results(Carver& carver) const {
   if (const Compressor* c = model_.compressor()) {
     const int64_t rows = checked_mul(limits_.max_sequences, c->max_latents(), "max_sequences");
     o.latents = carver.take<float>(checked_mul(rows, c->dim(), "max_sequences"));
+  }
+  if (const Head* head = model_.head()) {
+    o.embedding = carver.take<float>(checked_mul(limits_.max_sequences, head->config().dim, "max_sequences"));
   }
   return o;
 }
@@ -146,7 +150,7 @@ int64_t CudaSession::parcel_bytes() const {
          segments * static_cast<int64_t>(sizeof(PackSegment)) +
          (pictures_ ? CudaPictures::parcel_bytes(limits_.max_items) : 0) +
          (sounds_ ? sounds_->parcel_bytes() : 0) + (compression_ ? compression_->parcel_bytes(sizes_) : 0) +
-         kDataAlign;
+         (weights_.head() ? CudaHead::parcel_bytes(limits_.max_sequences) : 0) + kDataAlign;
 }
 
 /// Enough for the largest item, and for a whole request of usual size.
@@ -205,6 +209,7 @@ int64_t CudaSession::make_key(const Request& r) {
     key_[n++] = in_inbox(item) ? reinterpret_cast<int64_t>(item.data) : 0;
   }
   for (int64_t s = 0; r.cu_latents && s < r.sequences; ++s) key_[n++] = r.cu_latents[s + 1];
+  // Which head a sequence takes follows from the modalities of its items.
   return n;
 }
 
@@ -416,8 +421,10 @@ void CudaSession::encode(Modality modality) {
   if (!encoder || cu_items_[m].count == 0) return;
   const int64_t d = model_.d_model();
   if (prefix_count_[m] > 0) {
-    stream_.check(stream_.ops().pack({prefixes_[m], prefix_count_[m], d, at_.encoder[m].x, d}, stream_.get()),
-                  "pack");
+    stream_.check(
+        stream_.ops().pack({prefixes_[m], prefix_count_[m], d, at_.encoder[m].x, d, cu_items_[m].longest()},
+                           stream_.get()),
+        "pack");
   }
   encoder->run(stream_, cu_items_[m], at_.encoder[m], at_.scratch);
 }
@@ -430,11 +437,14 @@ void CudaSession::copy_results() {
   if (compression_) {
     out(host_output_.latents, device_output_.latents, input_.cu_latents.total() * model_.compressor()->dim());
   }
+  if (const Head* head = model_.head()) {
+    out(host_output_.embedding, device_output_.embedding, input_.cu_tokens.count * head->config().dim);
+  }
 }
 
 /// Everything that the device does for the request.
-void CudaSession::enqueue() {
-  stream_.copy_in(in_.data(), staging_.data(), waves_ ? data_begin_ : data_end_);
+void CudaSession::enqueue(bool copies) {
+  if (copies) stream_.copy_in(in_.data(), staging_.data(), waves_ ? data_begin_ : data_end_);
   for (int64_t n = 0; n < batch_count_; ++n) {
     Batch& b = batches_[static_cast<size_t>(n)];
     if (waves_) {
@@ -449,11 +459,18 @@ void CudaSession::enqueue() {
   for (int m = 0; m < kModalities; ++m) encode(static_cast<Modality>(m));
   if (segment_count_ > 0) {
     const int64_t d = model_.d_model();
-    stream_.check(stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d}, stream_.get()), "pack");
+    stream_.check(
+        stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d, input_.cu_tokens.longest()},
+                           stream_.get()),
+        "pack");
   }
   device_output_ = {at_.tokens, nullptr, nullptr};
   if (compression_) device_output_.latents = compression_->run(stream_, input_, at_.scratch);
-  if (!keep_) copy_results();
+  if (const CudaHead* head = weights_.head()) {
+    head->run(stream_, compression_ ? device_output_.latents : at_.tokens, at_.head);
+    device_output_.embedding = at_.head.embedding;
+  }
+  if (copies && !keep_) copy_results();
 }
 
 void CudaSession::start(const Request& r) {
@@ -476,6 +493,9 @@ void CudaSession::start(const Request& r) {
   put_offsets(r);
   put_segments(r);
   make_batches();
+  if (const CudaHead* head = weights_.head()) {
+    head->put(parcel_, r.cu_latents ? input_.cu_latents : input_.cu_tokens, r.head, at_.head);
+  }
   place_items();
   CudaGraphs::Entry* entry = nullptr;
   bool seen = false;
@@ -488,7 +508,7 @@ void CudaSession::start(const Request& r) {
     stream_.borrow(nullptr);  // a caller's stream may be one that cannot be captured
     try {
       stream_.check(runtime.capture_begin(stream_.get()), "graph");
-      enqueue();
+      enqueue(true);
       stream_.check(runtime.capture_end(stream_.get(), &entry->graph), "graph");
     } catch (...) {
       void* graph = nullptr;
@@ -502,10 +522,16 @@ void CudaSession::start(const Request& r) {
   if (entry && entry->graph) {
     stream_.check(runtime.graph_launch(entry->graph, stream_.get()), "graph");
   } else {
-    enqueue();
+    enqueue(true);
   }
   stream_.check(runtime.event_record(event_, stream_.get()), "event");
   pending_ = true;
+}
+
+void CudaSession::recompute() {
+  if (waves_) throw Error(Code::kIllegalState, "session", "session: the request was larger than its memory");
+  stream_.device().enter();
+  enqueue(false);
 }
 
 bool CudaSession::poll() {

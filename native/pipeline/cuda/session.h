@@ -25,6 +25,7 @@ class CudaSession {
     int64_t count = 0, sequences = 0;
     const int64_t* cu_seqlens = nullptr;  ///< [sequences + 1]
     const int64_t* cu_latents = nullptr;  ///< likewise; null without a compressor
+    Head::Buffers head;                   ///< with the kind of every sequence, if the model has a head
   };
   /// Where the results lie. Null where the model gives no such thing.
   struct Output {
@@ -35,6 +36,9 @@ class CudaSession {
   void start(const Request& request);
   /// Whether the last request is done; throws kDeviceFatal if it failed.
   bool poll();
+  /// Gives the last request's work to the stream once more, without its copies from and to the host: what a
+  /// benchmark times. The request must have fit into the staging memory at once.
+  void recompute();
   /// Until poll() is true: spins for a while, then blocks.
   void wait();
   /// Of the last request; on the host (page-locked copies) once it is done and unless results are kept.
@@ -63,7 +67,8 @@ class CudaSession {
   struct Pieces {
     float* tokens = nullptr;
     CudaEncoder::Buffers encoder[kModalities];
-    unsigned char* scratch = nullptr;
+    CudaHead::Buffers head;
+    CudaScratch scratch;
   };
   /// A run of items of one format that is computed together.
   struct Batch {
@@ -93,7 +98,7 @@ class CudaSession {
   void put_segments(const Request& request);
   void place_items();
   void stage(Batch& batch);
-  void enqueue();
+  void enqueue(bool copies);
   void run(const Batch& batch);
   void encode(Modality modality);
   void copy_results();

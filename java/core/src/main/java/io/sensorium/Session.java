@@ -1,6 +1,9 @@
 package io.sensorium;
 
+import io.sensorium.internal.Completions;
+import io.sensorium.internal.DeviceBlock;
 import io.sensorium.internal.Errors;
+import io.sensorium.internal.Flag;
 import io.sensorium.internal.Handle;
 import io.sensorium.internal.ItemTable;
 import io.sensorium.internal.Memory;
@@ -13,6 +16,7 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.nio.ShortBuffer;
 import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +43,7 @@ public final class Session implements AutoCloseable {
 
     private final Staging staging = new Staging();
     private final ResultBlock block = new ResultBlock();
+    private final Flag done = new Flag();
     private final Result result;
     private int count;
     /** Whether a budget must be taken back before the next request. */
@@ -435,6 +440,140 @@ public final class Session implements AutoCloseable {
         }
         result.update();
         return result;
+    }
+
+    /**
+     * Runs the request without waiting for it. On a CUDA engine the caller's thread gives the work to the GPU, after which
+     * the items' buffers may be changed, and one thread of the library completes all futures: keep what hangs on them
+     * short. On a CPU engine a thread of the common pool runs it, and the buffers must stay until it is done. Until then
+     * the session is in use, and {@link #close} waits.
+     */
+    public CompletableFuture<Result> runAsync() {
+        result.invalidate();
+        if (!running.compareAndSet(false, true)) {
+            throw inUse();
+        }
+        long address;
+        try {
+            address = handle.acquire();
+        } catch (RuntimeException e) {
+            running.set(false);
+            throw e;
+        }
+        CompletableFuture<Result> future = new CompletableFuture<>();
+        if (model.engine().device().kind() == Device.Kind.CPU) {
+            CompletableFuture.runAsync(
+                    () -> end(future, Native.sns_session_run(address, items.address(), count, block.address())));
+            return future;
+        }
+        int code = Native.sns_session_start(address, items.address(), count);
+        if (code != Native.SNS_OK) {
+            end(future, code);
+        } else {
+            Completions.add(() -> poll(address, future));
+        }
+        return future;
+    }
+
+    private boolean poll(long address, CompletableFuture<Result> future) {
+        int code = Native.sns_session_poll(address, done.address());
+        if (code == Native.SNS_OK && done.get() == 0) {
+            return false;
+        }
+        // A failed poll fails here again, which also ends the request.
+        end(future, Native.sns_session_finish(address, block.address()));
+        return true;
+    }
+
+    /** Ends an asynchronous request on the thread whose native call gave {@code code}. */
+    private void end(CompletableFuture<Result> future, int code) {
+        RuntimeException failure = null;
+        try {
+            Errors.check(code);
+        } catch (RuntimeException e) {
+            failure = e;
+        }
+        handle.release();
+        running.set(false);
+        if (failure != null) {
+            future.completeExceptionally(failure);
+        } else {
+            result.update();
+            future.complete(result);
+        }
+        Reference.reachabilityFence(this);
+    }
+
+    /**
+     * Where the results of the following requests are. Of a CUDA engine only, as are {@link #deviceResult}, {@link #tensor},
+     * {@link #stream} and {@link #inbox}: {@link DeviceUnavailableException} otherwise.
+     */
+    public Session output(Output output) {
+        change();
+        call(address -> Native.sns_session_set_output(address, output.ordinal()));
+        return this;
+    }
+
+    /** Where the last request's results lie on the GPU. */
+    public DeviceResult deviceResult() {
+        DeviceBlock device = new DeviceBlock();
+        call(address -> Native.sns_session_device_result(address, device.address()));
+        return new DeviceResult(
+                device.tokens(),
+                device.latents(),
+                device.embedding(),
+                block.get(ResultBlock.TOKENS_COUNT),
+                block.get(ResultBlock.LATENTS_COUNT),
+                block.get(ResultBlock.SEQUENCES),
+                device.stream(),
+                device.event(),
+                (int) device.index());
+    }
+
+    /** One of the last request's results as a DLPack tensor. Throws {@link IllegalStateException} if there is none. */
+    public DeviceTensor tensor(DeviceTensor.Kind kind) {
+        ByteBuffer out = Memory.allocate(Long.BYTES);
+        call(address -> Native.sns_session_dlpack(address, kind.ordinal(), Memory.address(out)));
+        return new DeviceTensor(out.getLong(0));
+    }
+
+    /**
+     * Runs the following requests in a stream of the caller's, which must outlive them.
+     *
+     * @param cuStream address of a {@code CUstream} of this engine's GPU, such as that of a {@code CUstream_st} of the
+     *     JavaCPP presets; 0 for the session's own
+     */
+    public Session stream(long cuStream) {
+        change();
+        call(address -> Native.sns_session_use_stream(address, cuStream));
+        return this;
+    }
+
+    /**
+     * Page-locked memory of the session: items in it are copied to the GPU without another copy on the host. Valid until the
+     * session is closed or a larger one is asked for.
+     *
+     * @param bytes at least 1
+     */
+    public ByteBuffer inbox(int bytes) {
+        change();
+        ByteBuffer out = Memory.allocate(Long.BYTES);
+        call(address -> Native.sns_session_inbox(address, bytes, Memory.address(out)));
+        return Memory.view(out.getLong(0), bytes);
+    }
+
+    private interface Call {
+        int run(long address);
+    }
+
+    private void call(Call call) {
+        long address = handle.acquire();
+        try {
+            Errors.check(call.run(address));
+        } finally {
+            handle.release();
+            Reference.reachabilityFence(this);
+        }
     }
 
     /** Frees the workspace. Buffers of results must not be used afterwards: their memory is gone. */

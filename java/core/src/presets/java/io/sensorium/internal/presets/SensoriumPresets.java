@@ -24,6 +24,16 @@ public class SensoriumPresets implements InfoMapper {
             infoMap.put(new Info("sns_" + handle).cast().valueTypes("long").pointerTypes("LongPointer", "long[]"));
         }
         addresses(infoMap, "sns_session_run", "sns_session", "const sns_item*", "int64_t", "sns_result*");
+        addresses(infoMap, "sns_session_start", "sns_session", "const sns_item*", "int64_t");
+        addresses(infoMap, "sns_session_finish", "sns_session", "sns_result*");
+        addresses(infoMap, "sns_session_poll", "sns_session", "int32_t*");
+        addresses(infoMap, "sns_session_device_result", "sns_session", "sns_device_result*");
+        addresses(infoMap, "sns_session_query", "sns_session", "sns_session_info*");
+        addresses(infoMap, "sns_session_dlpack", "sns_session", "int32_t", "void**");
+        addresses(infoMap, "sns_session_use_stream", "sns_session", "void*");
+        addresses(infoMap, "sns_session_inbox", "sns_session", "int64_t", "void**");
+        infoMap.put(new Info("sns_dlpack_delete")
+                .javaText("public static native void sns_dlpack_delete(@Cast(\"void*\") long tensor);\n"));
         addresses(infoMap, "sns_session_set_sequence_latents", "sns_session", "const int64_t*", "int64_t");
         addresses(infoMap, "sns_session_attention", "sns_session", "int64_t", "float*", "int64_t");
         addresses(infoMap, "sns_log_mel_run", "sns_log_mel", "const void*", "int64_t", "int64_t", "float*", "int64_t");

@@ -1,0 +1,309 @@
+// Models on the host SIMT executor beside the same models on the CPU: every tokenizer, encoder, compressor
+// and head through the device pipeline and its kernels. The handles and errors are in abi_cuda_session_test.
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "compressors.h"
+
+namespace sns {
+namespace {
+
+/// On the GPU if SENSORIUM_CUDA_LIBRARY names its library; SENSORIUM_REQUIRE_CUDA=1 allows nothing else.
+std::shared_ptr<Engine> cuda_engine(Precision precision = Precision::kStrict) {
+  const char* named = std::getenv("SENSORIUM_CUDA_LIBRARY");
+  const char* required = std::getenv("SENSORIUM_REQUIRE_CUDA");
+  if (required && *required && !(named && *named))
+    throw std::runtime_error("SENSORIUM_CUDA_LIBRARY is not set");
+  void* library = dlopen(named && *named ? named : SIMT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  if (!library) throw std::runtime_error(dlerror());
+  const auto get = reinterpret_cast<sns_cuda_table_function>(dlsym(library, SNS_CUDA_TABLE_SYMBOL));
+  char cause[256] = {};
+  if (get()->device_count(cause, sizeof(cause)) < 1) throw std::runtime_error(cause);
+  return std::make_shared<Engine>(1, precision, std::make_shared<const CudaDevice>(*get(), 0, precision));
+}
+
+/// cuFFT on the GPU, the stand-in's DFT elsewhere.
+std::shared_ptr<Engine> with_fft(std::shared_ptr<Engine> engine, bool fft) {
+  const char* named = std::getenv("SENSORIUM_CUDA_LIBRARY");
+  if (fft) {
+    engine->cuda()->set_fft(
+        std::make_shared<const CudaFft>(named && *named ? "libcufft.so.12" : SIMT_LIBRARY));
+  }
+  return engine;
+}
+
+double nmse(const float* got, const float* want, int64_t count) {
+  double error = 0, power = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double d = static_cast<double>(got[i]) - want[i];
+    error += d * d;
+    power += static_cast<double>(want[i]) * want[i];
+  }
+  return power > 0 ? error / power : error;
+}
+
+/// The items as a request of so many sequences, one after the other.
+std::vector<Item> request(const std::vector<OwnedItem>& items, int64_t sequences = 1) {
+  std::vector<Item> list;
+  const int64_t count = static_cast<int64_t>(items.size());
+  for (int64_t i = 0; i < count; ++i) {
+    list.push_back(items[static_cast<size_t>(i)].item);
+    list.back().sequence = i * sequences / count;
+  }
+  return list;
+}
+
+class Beside {
+ public:
+  explicit Beside(const SmallModel& m, const SessionLimits& limits = small_limits(),
+                  Precision precision = Precision::kStrict, bool fft = false)
+      : cpu_(m.make(), limits),
+        cuda_(std::make_shared<const Model>(with_fft(cuda_engine(precision), fft), m.parts), limits) {}
+  /// Once as it is, once captured, once replayed.
+  void compare(const std::vector<Item>& items, double limit = 1e-9) {
+    const Result want = run(cpu_, items);
+    for (const char* how : {"plain", "captured", "replayed"}) {
+      SCOPED_TRACE(how);
+      const Result got = run(cuda_, items);
+      ASSERT_EQ(want.tokens_count, got.tokens_count);
+      ASSERT_EQ(want.latents_count, got.latents_count);
+      const Model& m = cpu_.model();
+      EXPECT_LE(nmse(got.tokens, want.tokens, want.tokens_count * m.d_model()), limit);
+      ASSERT_EQ(want.latents == nullptr, got.latents == nullptr);
+      if (want.latents) {
+        EXPECT_LE(nmse(got.latents, want.latents, want.latents_count * m.compressor()->dim()), limit);
+      }
+      ASSERT_EQ(want.embedding == nullptr, got.embedding == nullptr);
+      if (want.embedding) {
+        EXPECT_LE(nmse(got.embedding, want.embedding, want.sequences * m.head()->config().dim), limit);
+      }
+    }
+  }
+  Session& cpu() { return cpu_; }
+  Session& cuda() { return cuda_; }
+
+ private:
+  Session cpu_, cuda_;
+};
+
+TEST(CudaPipeline, Images) {
+  for (const Position position : {Position::kNone, Position::kLearned, Position::kSinCos}) {
+    for (const PatchOrder order : {PatchOrder::kChannelFirst, PatchOrder::kChannelLast}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(position)) + ", " +
+                   std::to_string(static_cast<int>(order)));
+      Random random(3);
+      Beside beside(SmallModel(5).sequence(16, true, true).image(position, order));
+      std::vector<OwnedItem> items;
+      const int64_t w = 7;
+      items.push_back(make_item(Format::kU8Hwc, {8, w, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {9, 8, 3}, random));
+      if (position != Position::kLearned) items.push_back(make_item(Format::kU8Hwc, {17, 20, 3}, random));
+      items.push_back(make_item(Format::kF32Chw, {8, w, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {8, w, 3}, random));
+      beside.compare(request(items));
+      beside.compare(request(items, 3));
+    }
+  }
+}
+
+TEST(CudaPipeline, ImagesOfAnySize) {
+  for (const PositionResize how : {PositionResize::kBicubic, PositionResize::kBilinear}) {
+    for (const ResizeMode mode : {ResizeMode::kNone, ResizeMode::kSquash, ResizeMode::kShortestEdge}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(how)) + ", " + std::to_string(static_cast<int>(mode)));
+      Random random(4);
+      SmallModel m(6);
+      m.sequence(16, true, false).image(Position::kLearned);
+      m.parts.image->position_resize = how;
+      ResizeConfig& resize = m.parts.image->resize;
+      resize.mode = mode;
+      resize.filter = ResizeFilter::kBicubic;
+      if (mode == ResizeMode::kSquash) resize.height = 12, resize.width = 9;
+      if (mode == ResizeMode::kShortestEdge) resize.height = 10, resize.crop_h = resize.crop_w = 11;
+      Beside beside(m);
+      std::vector<OwnedItem> items;
+      items.push_back(make_item(Format::kU8Hwc, {16, 15, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {16, 15, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {11, 18, 3}, random));
+      items.push_back(make_item(Format::kU8Hwc, {8, 7, 3}, random));
+      beside.compare(request(items, 2));
+    }
+  }
+}
+
+TEST(CudaPipeline, Sounds) {
+  for (const Position position : {Position::kNone, Position::kLearned, Position::kSinCos}) {
+    for (const int64_t fixed : {int64_t{0}, int64_t{12}}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(position)) + ", " + std::to_string(fixed));
+      Random random(5);
+      Beside beside(SmallModel(7).sequence(16, true, true).frames(position, fixed));
+      std::vector<OwnedItem> items;
+      items.push_back(make_item(Format::kS16Pcm, {200}, random));
+      items.push_back(make_item(Format::kS16Pcm, {200}, random));
+      items.push_back(make_item(Format::kF32Pcm, {700}, random));
+      items.push_back(make_item(Format::kF32Features, {9, 10}, random));
+      beside.compare(request(items), 1e-8);
+    }
+  }
+}
+
+TEST(CudaPipeline, SpectrogramPatches) {
+  for (const Position position : {Position::kNone, Position::kSinCos}) {
+    Random random(6);
+    SmallModel m(8);
+    m.sequence(16, true, false).patches(position, 24);
+    Beside beside(m);
+    std::vector<OwnedItem> items;
+    items.push_back(make_item(Format::kF32Pcm, {500}, random));
+    items.push_back(make_item(Format::kF32Pcm, {800}, random));
+    items.push_back(make_item(Format::kF32Features, {20, 10}, random));
+    beside.compare(request(items, 2), 1e-8);
+  }
+}
+
+/// An n_fft that the fused kernel does not serve.
+TEST(CudaPipeline, SoundsThroughCuFft) {
+  for (const LogKind log : {LogKind::kNone, LogKind::kLn}) {  // float and double transforms
+    Random random(13);
+    SmallModel m(14);
+    m.sequence(16, true, false).frames(Position::kNone);
+    LogMelConfig& c = m.parts.audio->log_mel;
+    c.n_fft = 4500;
+    c.win_length = 400;
+    c.hop = 600;
+    c.log = log;
+    try {
+      Model model(cuda_engine(), m.parts);
+      FAIL() << "there is no cuFFT";
+    } catch (const Error& e) {
+      EXPECT_EQ(Code::kUnavailable, e.code());
+      EXPECT_EQ("audio.log_mel.n_fft", e.field());
+    }
+    SessionLimits limits = small_limits();
+    limits.max_samples = 4000;
+    Beside beside(m, limits, Precision::kStrict, true);
+    std::vector<OwnedItem> items;
+    items.push_back(make_item(Format::kF32Pcm, {3000}, random));
+    items.push_back(make_item(Format::kF32Pcm, {3500}, random));
+    beside.compare(request(items, 2), 1e-8);
+  }
+}
+
+TEST(CudaPipeline, Encoders) {
+  for (const bool norms : {false, true}) {
+    Random random(7);
+    SmallModel m(9);
+    m.sequence(16, true, true).image(Position::kSinCos).frames(Position::kSinCos).text(Position::kNone);
+    EncoderConfig c;
+    c.layers = 2;
+    c.heads = 4;
+    c.hidden = 24;
+    c.pre_norm = c.final_norm = norms;
+    c.activation = norms ? Activation::kQuickGelu : Activation::kGelu;
+    add_encoder(m, Modality::kImage, c);
+    if (norms) add_encoder(m, Modality::kAudio, c);
+    Beside beside(m);
+    std::vector<OwnedItem> items;
+    items.push_back(make_item(Format::kU8Hwc, {8, 7, 3}, random));
+    items.push_back(make_item(Format::kI64Ids, {5}, random));
+    items.push_back(make_item(Format::kF32Pcm, {300}, random));
+    items.push_back(make_item(Format::kU8Hwc, {12, 9, 3}, random));
+    items.push_back(make_item(Format::kF32Tokens, {3, 16}, random, Modality::kImage));
+    beside.compare(request(items, 2), 1e-8);
+  }
+}
+
+TEST(CudaPipeline, Compressors) {
+  for (const Kind kind : {Kind::kPerceiver, Kind::kDecoder, Kind::kIdefics2, Kind::kFlamingo, Kind::kQFormer,
+                          Kind::kAttentionPool, Kind::kMean, Kind::kPrefix}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    Random random(8);
+    Beside beside(compressing(kind));
+    std::vector<OwnedItem> items;
+    for (const int64_t tokens : {3, 20, 0, 7}) items.push_back(token_item(tokens, 16, random));
+    beside.compare(request(items, 4));
+    beside.compare(request({items[1]}));
+    beside.cpu().set_latents(2);
+    beside.cuda().set_latents(2);
+    beside.compare(request(items, 4));
+  }
+}
+
+TEST(CudaPipeline, MergingIsRefused) {
+  for (const Kind kind : {Kind::kMerge, Kind::kMergedPerceiver}) {
+    try {
+      const SmallModel m = compressing(kind);
+      Model model(cuda_engine(), m.parts);
+      FAIL();
+    } catch (const Error& e) {
+      EXPECT_EQ(Code::kUnavailable, e.code());
+      EXPECT_EQ("merge", e.field());
+    }
+  }
+}
+
+TEST(CudaPipeline, Heads) {
+  for (const bool compressed : {false, true}) {
+    Random random(9);
+    SmallModel m = compressing(Kind::kMean, 4);
+    if (!compressed) m.parts.pool.reset();
+    HeadConfig h;
+    h.dim = 12;
+    h.has_bias = true;
+    for (const int k : {0, 2, 3}) {
+      const std::string name = std::string("head.") + (k == 0 ? "image" : k == 2 ? "text" : "joint");
+      h.present[k] = true;
+      m.tensor(name + ".weight", {12, 16});
+      m.tensor(name + ".bias", {12});
+    }
+    m.parts.head = h;
+    Beside beside(m);
+    std::vector<OwnedItem> items;
+    items.push_back(make_item(Format::kF32Tokens, {5, 16}, random, Modality::kImage));
+    items.push_back(token_item(9, 16, random));
+    items.push_back(make_item(Format::kF32Tokens, {4, 16}, random, Modality::kAudio));
+    items.push_back(token_item(2, 16, random));
+    beside.compare(request(items, 4));
+    beside.compare(request(items, 2));
+  }
+}
+
+/// More items than the staging memory holds at once.
+TEST(CudaPipeline, Waves) {
+  Random random(10);
+  SmallModel m(11);
+  m.sequence(16, true, true).image(Position::kSinCos).text(Position::kNone);
+  SessionLimits limits = small_limits();
+  limits.max_pixels = 3 << 20;  // 36 MB of floats: the largest item is all that fits
+  limits.max_items = 4;
+  limits.max_tokens = 4000;
+  m.parts.image->resize.mode = ResizeMode::kSquash;
+  m.parts.image->resize.height = m.parts.image->resize.width = 12;
+  m.parts.image->geometry.patch_h = m.parts.image->geometry.stride_h = 4;
+  Beside beside(m, limits);
+  std::vector<OwnedItem> items;
+  for (int i = 0; i < 4; ++i) {
+    OwnedItem item = make_item(Format::kU8Hwc, {1, 1, 3}, random);
+    item.item.dims[0] = 2000 + i;
+    item.item.dims[1] = 1500;
+    item.bytes.assign(static_cast<size_t>(item.item.dims[0] * 1500 * 3), static_cast<unsigned char>(40 * i));
+    for (size_t b = 0; b < item.bytes.size(); b += 1001) item.bytes[b] = static_cast<unsigned char>(b);
+    item.own();
+    items.push_back(std::move(item));
+  }
+  beside.compare(request({items[0], items[1], items[2], items[3]}, 2));
+}
+
+TEST(CudaPipeline, FastIsNearStrict) {
+  Random random(12);
+  Beside beside(compressing(Kind::kPerceiver), small_limits(), Precision::kFast);
+  std::vector<OwnedItem> items;
+  for (const int64_t tokens : {5, 20}) items.push_back(token_item(tokens, 16, random));
+  beside.compare(request(items, 2), 1e-3);
+}
+
+}  // namespace
+}  // namespace sns
