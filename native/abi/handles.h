@@ -7,6 +7,7 @@
 
 #include "check/check.h"
 #include "ops/resample/resample.h"
+#include "ops/top_k/top_k.h"
 #include "pipeline/audio_stream.h"
 #include "pipeline/codes.h"
 #include "pipeline/session.h"
@@ -76,4 +77,9 @@ struct sns_adapter_t {
 
 struct sns_codebook_t {
   std::unique_ptr<const sns::Codes> codes;
+};
+
+struct sns_index_t {
+  std::shared_ptr<sns::Engine> engine;
+  sns::TopKVectors vectors;
 };

@@ -22,6 +22,7 @@ OpCheck l2_normalize_check();
 OpCheck gemm_check();
 OpCheck contrastive_check();
 OpCheck rotary_check();
+OpCheck top_k_check();
 
 const std::vector<OpCheck>& op_checks() {
   static const std::vector<OpCheck> checks = {
@@ -30,7 +31,7 @@ const std::vector<OpCheck>& op_checks() {
       embed_check(),     pack_check(),        linear_check(),          layer_norm_check(),
       attention_check(), mlp_check(),         vector_quantize_check(), token_merge_check(),
       rms_norm_check(),  gated_mlp_check(),   segment_mean_check(),    l2_normalize_check(),
-      gemm_check(),      contrastive_check(), rotary_check(),
+      gemm_check(),      contrastive_check(), rotary_check(),          top_k_check(),
       // clang-format on
   };
   return checks;

@@ -99,6 +99,7 @@ typedef struct sns_log_mel_t* sns_log_mel;
 typedef struct sns_resampler_t* sns_resampler;
 typedef struct sns_audio_stream_t* sns_audio_stream;
 typedef struct sns_codebook_t* sns_codebook;
+typedef struct sns_index_t* sns_index;
 typedef struct sns_adapter_t* sns_adapter;
 
 /* ---- versions, errors, devices ------------------------------------------------------------------------- */
@@ -718,6 +719,17 @@ typedef struct sns_align_result {
 
 SNS_API int32_t sns_align_step(sns_engine engine, const sns_align_config* config, const sns_align_side* x,
                                const sns_align_side* y, sns_align_result* out);
+
+/* ---- search: exact nearest vectors --------------------------------------------------------------------- */
+
+/* Vectors [count, dim] are copied and packed; count may be 0, dim >= 1. Immutable; any number of threads may search. */
+SNS_API int32_t sns_index_create(sns_engine engine, const float* vectors, int64_t count, int64_t dim, sns_index* out);
+/* For each query [n, dim] the k vectors with the largest dot products, falling; of equal ones the lowest id (its place
+ * among the vectors) first. ids [n, k], scores [n, k]: float64 sums, rounded once. Fewer than k vectors: the rest is id
+ * -1, score -infinity. k in [1, 1024]. */
+SNS_API int32_t sns_index_search(sns_index index, const float* queries, int64_t n, int64_t k, int64_t* ids,
+                                 float* scores);
+SNS_API void sns_index_destroy(sns_index index);
 
 /* ---- discrete codes: vector quantisation ---------------------------------------------------------------- */
 

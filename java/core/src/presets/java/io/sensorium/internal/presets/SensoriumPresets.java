@@ -19,7 +19,16 @@ public class SensoriumPresets implements InfoMapper {
     public void map(InfoMap infoMap) {
         infoMap.put(new Info("SNS_API").cppTypes().annotations());
         for (String handle : new String[] {
-            "engine", "builder", "model", "session", "log_mel", "resampler", "audio_stream", "codebook", "adapter"
+            "engine",
+            "builder",
+            "model",
+            "session",
+            "log_mel",
+            "resampler",
+            "audio_stream",
+            "codebook",
+            "adapter",
+            "index"
         }) {
             infoMap.put(new Info("sns_" + handle).cast().valueTypes("long").pointerTypes("LongPointer", "long[]"));
         }
@@ -92,6 +101,8 @@ public class SensoriumPresets implements InfoMapper {
         addresses(infoMap, "sns_codebook_codes", "sns_codebook", "float*", "int64_t");
         addresses(infoMap, "sns_codebook_encode", "sns_codebook", "const float*", "int64_t", "int64_t*");
         addresses(infoMap, "sns_codebook_decode", "sns_codebook", "const int64_t*", "int64_t", "float*");
+        addresses(infoMap, "sns_index_create", "sns_engine", "const float*", "int64_t", "int64_t", "sns_index*");
+        addresses(infoMap, "sns_index_search", "sns_index", "const float*", "int64_t", "int64_t", "int64_t*", "float*");
         addresses(
                 infoMap,
                 "sns_builder_tensor",
