@@ -1,6 +1,5 @@
 package io.sensorium.models;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sensorium.AudioConfig;
 import io.sensorium.Codebook;
 import io.sensorium.CodebookConfig;
@@ -20,10 +19,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.List;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.SplittableRandom;
 
@@ -72,39 +69,7 @@ public final class DemoModel {
 
     /** The model in memory; the same bytes on every machine. */
     public static ModelSpec spec(Compression compression) {
-        ModelSpec.Parts parts = parts(compression);
-        WeightMap map = SensoriumFormat.weights(parts);
-        Map<String, TensorInfo> infos = new LinkedHashMap<>();
-        for (WeightMap.Weight weight : map.weights()) {
-            List<Long> shape = java.util.Arrays.stream(weight.dims()).boxed().toList();
-            long bytes = 4 * shape.stream().reduce(1L, Math::multiplyExact);
-            infos.put(weight.name(), new TensorInfo(weight.name(), DType.F32, shape, 0, bytes));
-        }
-        Weights weights = new Weights() {
-            @Override
-            public String name() {
-                return "demo model";
-            }
-
-            @Override
-            public Map<String, TensorInfo> tensors() {
-                return infos;
-            }
-
-            @Override
-            public Map<String, String> metadata() {
-                return Map.of("notice", NOTICE);
-            }
-
-            @Override
-            public FloatBuffer floats(String tensor) {
-                return values(infos.get(tensor));
-            }
-
-            @Override
-            public void close() {}
-        };
-        return SensoriumFormat.read(SensoriumFormat.write(parts), weights);
+        return new ModelDesign(parts(compression)).spec(DemoModel::values);
     }
 
     /** A codebook for the demo model's tokens: seeded directions, as untrained as the model. */
@@ -113,7 +78,7 @@ public final class DemoModel {
     }
 
     private static FloatBuffer codes() {
-        return values(new TensorInfo("codebook.codes", DType.F32, List.of((long) CODES, (long) D), 0, 4L * CODES * D));
+        return values("codebook.codes", new long[] {CODES, D});
     }
 
     /** Writes config.json, model.safetensors and codebook.safetensors into a directory, which is made if need be. */
@@ -123,24 +88,13 @@ public final class DemoModel {
 
     /** The same with another compressor. */
     public static void write(Path directory, Compression compression) throws IOException {
-        Files.createDirectories(directory);
-        ModelSpec.Parts parts = parts(compression);
-        SafetensorsWriter writer = new SafetensorsWriter().metadata("notice", NOTICE);
-        try (ModelSpec spec = spec(compression)) {
-            for (WeightMap.Weight weight : SensoriumFormat.weights(parts).weights()) {
-                writer.add(weight.name(), spec.read(weight.name()), weight.dims());
-            }
-        }
-        writer.write(directory.resolve("model.safetensors"));
+        new ModelDesign(parts(compression)).write(directory, Map.of(), DemoModel::values);
         new SafetensorsWriter()
                 .metadata("notice", NOTICE)
                 .metadata("kind", "vq")
                 .metadata("metric", "cosine")
                 .add("codes", codes(), CODES, D)
                 .write(directory.resolve(Codebooks.FILE));
-        Files.write(
-                directory.resolve("config.json"),
-                new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(SensoriumFormat.write(parts)));
     }
 
     private static ModelSpec.Parts parts(Compression compression) {
@@ -246,23 +200,22 @@ public final class DemoModel {
      * Norm gains 1, biases 0, matrices N(0, 1/fan-in); tables N(0, 1), which is the scale of the positions that are
      * added to them.
      */
-    private static FloatBuffer values(TensorInfo info) {
-        int count = (int) info.count();
+    private static FloatBuffer values(String name, long[] dims) {
+        int count = Math.toIntExact(Arrays.stream(dims).reduce(1, Math::multiplyExact));
         FloatBuffer out = ByteBuffer.allocateDirect(count * 4)
                 .order(ByteOrder.nativeOrder())
                 .asFloatBuffer();
-        String name = info.name();
         if (name.endsWith(".bias")) {
             return out;
         }
-        if (info.shape().size() == 1) {
+        if (dims.length == 1) {
             for (int i = 0; i < count; i++) {
                 out.put(i, 1f);
             }
             return out;
         }
         boolean matrix = name.endsWith(".weight");
-        double deviation = matrix ? 1 / Math.sqrt(info.shape().get(1)) : 1;
+        double deviation = matrix ? 1 / Math.sqrt(dims[1]) : 1;
         // String.hashCode and SplittableRandom are specified to the bit; so is StrictMath.
         SplittableRandom random = new SplittableRandom(SEED + name.hashCode());
         for (int i = 0; i < count; i++) {

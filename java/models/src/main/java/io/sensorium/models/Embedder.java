@@ -72,7 +72,7 @@ public final class Embedder implements AutoCloseable {
     }
 
     private static float scalar(ModelSpec spec, String name) {
-        return spec.has(name) ? spec.read(name).get(0) : 0;
+        return spec.has(name) ? spec.readFile(name).get(0) : 0;
     }
 
     private static Tower tower(Engine engine, ModelSpec spec, String type, JsonNode json) throws IOException {

@@ -17,7 +17,9 @@ import io.sensorium.ResizeConfig;
 import io.sensorium.SequenceConfig;
 import io.sensorium.TextConfig;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -70,6 +72,27 @@ public final class ModelSpec implements AutoCloseable {
         this.textEncoding = parts.textEncoding;
         this.file = file;
         this.map = map;
+    }
+
+    /** The configurations alone, in the project's own format. */
+    Parts parts() {
+        Parts parts = new Parts();
+        parts.family = "sensorium";
+        parts.notice = notice;
+        parts.sequence = sequence;
+        parts.image = image;
+        parts.audio = audio;
+        parts.text = text;
+        parts.encoders.putAll(encoders);
+        parts.perceiver = perceiver;
+        parts.perceiverDecoder = perceiverDecoder;
+        parts.latentResampler = latentResampler;
+        parts.qFormer = qFormer;
+        parts.pool = pool;
+        parts.merge = merge;
+        parts.head = head;
+        parts.textEncoding = textEncoding;
+        return parts;
     }
 
     /** What a family's reader fills in. */
@@ -251,8 +274,27 @@ public final class ModelSpec implements AutoCloseable {
     }
 
     /** The values of a tensor under its name in the file. */
-    java.nio.FloatBuffer read(String tensor) {
+    FloatBuffer readFile(String tensor) {
         return file.floats(tensor);
+    }
+
+    /** The tensors under their canonical names: sizes, in a fixed order. */
+    public Map<String, long[]> tensors() {
+        Map<String, long[]> tensors = new LinkedHashMap<>();
+        for (WeightMap.Weight weight : map.weights()) {
+            tensors.put(weight.name(), weight.dims());
+        }
+        return tensors;
+    }
+
+    /** The values of a tensor under its canonical name. */
+    public FloatBuffer read(String tensor) {
+        for (WeightMap.Weight weight : map.weights()) {
+            if (weight.name().equals(tensor)) {
+                return WeightMap.read(file, weight);
+            }
+        }
+        throw new IllegalArgumentException("no tensor '" + tensor + "'");
     }
 
     @Override

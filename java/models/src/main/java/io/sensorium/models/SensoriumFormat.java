@@ -10,6 +10,7 @@ import io.sensorium.AudioTokens;
 import io.sensorium.ClipRange;
 import io.sensorium.EncoderConfig;
 import io.sensorium.FeatureNorm;
+import io.sensorium.HeadConfig;
 import io.sensorium.ImageConfig;
 import io.sensorium.LatentResamplerConfig;
 import io.sensorium.LogFloor;
@@ -82,6 +83,7 @@ final class SensoriumFormat {
         }
         parts.perceiver = root.has("perceiver") ? perceiver(root.object("perceiver")) : null;
         compressors(root, parts);
+        parts.head = root.has("head") ? head(root.object("head")) : null;
         root.rejectUnknown();
         WeightMap map = weights(parts);
         map.check(file, name -> false);
@@ -316,6 +318,21 @@ final class SensoriumFormat {
         }
     }
 
+    private static HeadConfig head(ConfigNode node) {
+        HeadConfig config = HeadConfig.builder()
+                .dim(node.integer("dim"))
+                .image(node.bool("image", false))
+                .audio(node.bool("audio", false))
+                .text(node.bool("text", false))
+                .joint(node.bool("joint", false))
+                .hasBias(node.bool("has_bias", false))
+                .logitScale((float) node.number("logit_scale", 2.6592600f))
+                .logitBias((float) node.number("logit_bias", 0))
+                .build();
+        node.rejectUnknown();
+        return config;
+    }
+
     private static int layers(ConfigNode node) {
         int layers = node.integer("layers");
         if (layers < 1 || layers > MAX_LAYERS) {
@@ -523,10 +540,47 @@ final class SensoriumFormat {
                 }
             }
             compressorWeights(map, parts, d);
+            if (parts.head != null) {
+                headWeights(map, parts.head, rowWidth(parts));
+            }
         } catch (ArithmeticException e) {
             throw Errors.weights("config.json: sizes overflow");
         }
         return map;
+    }
+
+    /** Width of the rows that heads read: of the compressor's, without one of the tokens. */
+    private static long rowWidth(ModelSpec.Parts parts) {
+        if (parts.perceiverDecoder != null) {
+            return parts.perceiverDecoder.dQueries();
+        }
+        if (parts.perceiver != null) {
+            return parts.perceiver.dLatents();
+        }
+        return parts.qFormer != null ? parts.qFormer.dLatents() : parts.sequence.dModel();
+    }
+
+    private static void headWeights(WeightMap map, HeadConfig c, long width) {
+        for (Modality modality : Modality.values()) {
+            boolean there = switch (modality) {
+                case IMAGE -> c.image();
+                case AUDIO -> c.audio();
+                case TEXT -> c.text();
+            };
+            if (there) {
+                headProjection(map, lower(modality), c, width);
+            }
+        }
+        if (c.joint()) {
+            headProjection(map, "joint", c, width);
+        }
+    }
+
+    private static void headProjection(WeightMap map, String name, HeadConfig c, long width) {
+        same(map, "head." + name + ".weight", c.dim(), width);
+        if (c.hasBias()) {
+            same(map, "head." + name + ".bias", c.dim());
+        }
     }
 
     private static void encoder(WeightMap map, String stem, long d, EncoderConfig c) {
@@ -703,6 +757,17 @@ final class SensoriumFormat {
                     .put("norm_eps", c.normEps());
         }
         writeCompressors(root, parts);
+        if (parts.head != null) {
+            root.putObject("head")
+                    .put("dim", parts.head.dim())
+                    .put("image", parts.head.image())
+                    .put("audio", parts.head.audio())
+                    .put("text", parts.head.text())
+                    .put("joint", parts.head.joint())
+                    .put("has_bias", parts.head.hasBias())
+                    .put("logit_scale", parts.head.logitScale())
+                    .put("logit_bias", parts.head.logitBias());
+        }
         return root;
     }
 
