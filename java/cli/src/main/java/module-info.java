@@ -5,11 +5,14 @@ module io.sensorium.cli {
     requires io.sensorium.media;
     requires io.sensorium.video;
     requires io.sensorium.text;
+    requires io.sensorium.search;
     requires info.picocli;
     requires com.fasterxml.jackson.databind;
     requires java.desktop;
 
     exports io.sensorium.cli;
+
+    uses io.sensorium.cli.SubCommand;
 
     opens io.sensorium.cli to
             info.picocli;

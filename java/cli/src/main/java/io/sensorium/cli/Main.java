@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.Properties;
+import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -25,6 +26,8 @@ import picocli.CommandLine.ScopeType;
             FeaturesCommand.class,
             ResampleCommand.class,
             EmbedCommand.class,
+            IndexCommand.class,
+            SearchCommand.class,
             InfoCommand.class,
             CheckCommand.class
         })
@@ -58,8 +61,10 @@ public final class Main implements Runnable {
     /** Runs one command line and returns its exit code. */
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         Main main = new Main();
-        CommandLine command = new CommandLine(main)
-                .setOut(out)
+        CommandLine command = new CommandLine(main);
+        // Commands of modules that are not always there: train.
+        ServiceLoader.load(SubCommand.class).forEach(command::addSubcommand);
+        command.setOut(out)
                 .setErr(err)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler((e, args) -> {

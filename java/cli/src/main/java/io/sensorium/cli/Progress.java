@@ -1,11 +1,12 @@
 package io.sensorium.cli;
 
 /** One line on stderr that is overwritten, only on a terminal. */
-final class Progress implements AutoCloseable {
+public final class Progress implements AutoCloseable {
     private final boolean shown = System.console() != null;
     private int length;
 
-    void show(String text) {
+    /** Shows it in place of what was shown before. */
+    public void show(String text) {
         if (shown) {
             System.err.print("\r" + text + " ".repeat(Math.max(0, length - text.length())));
             System.err.flush();

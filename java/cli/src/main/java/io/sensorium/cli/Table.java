@@ -5,17 +5,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Columns of text; those of numbers are aligned to the right. */
-final class Table {
+public final class Table {
     private final List<String[]> rows = new ArrayList<>();
     private final String alignment;
 
     /** One character a column: l or r. */
-    Table(String alignment, String... header) {
+    public Table(String alignment, String... header) {
         this.alignment = alignment;
         rows.add(header);
     }
 
-    Table row(Object... cells) {
+    /** Adds a row. */
+    public Table row(Object... cells) {
         String[] row = new String[alignment.length()];
         for (int i = 0; i < row.length; i++) {
             row[i] = i < cells.length ? String.valueOf(cells[i]) : "";
@@ -24,7 +25,8 @@ final class Table {
         return this;
     }
 
-    void print(PrintWriter out) {
+    /** Prints it with a rule under its header. */
+    public void print(PrintWriter out) {
         int[] widths = new int[alignment.length()];
         for (String[] row : rows) {
             for (int i = 0; i < row.length; i++) {

@@ -1,0 +1,143 @@
+package io.sensorium.align;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+
+/**
+ * What a view may look and sound like without being another concept. Pictures: shift, scale, turn, brightness, contrast and
+ * colour. Sound: speed, vocal tract length, start, loudness, noise and SpecAugment's masks (Park et al. 2019), all on log-mel
+ * features. Text: a word left out.
+ */
+final class Augment {
+    private static final int LONGEST_FRAMES = 320;
+
+    private Augment() {}
+
+    static double gaussian(SplittableRandom random) {
+        double radius = Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
+        return radius * Math.cos(2 * Math.PI * random.nextDouble());
+    }
+
+    private static double between(SplittableRandom random, double low, double high) {
+        return low + (high - low) * random.nextDouble();
+    }
+
+    /** [side, side, 3] in [0, 255]; what comes in from outside is the picture's corner colour. */
+    static float[] image(byte[] pixels, int side, double strength, SplittableRandom random) {
+        double scale = 1 / between(random, 1 - 0.15 * strength, 1 + 0.12 * strength);
+        double angle = Math.toRadians(between(random, -8, 8) * strength);
+        double shiftX = between(random, -0.07, 0.07) * strength * side;
+        double shiftY = between(random, -0.07, 0.07) * strength * side;
+        double cos = Math.cos(angle) * scale;
+        double sin = Math.sin(angle) * scale;
+        double contrast = between(random, 1 - 0.3 * strength, 1 + 0.3 * strength);
+        double[] gain = new double[3];
+        double[] lift = new double[3];
+        double brightness = between(random, -20, 20) * strength;
+        for (int c = 0; c < 3; c++) {
+            gain[c] = contrast * between(random, 1 - 0.1 * strength, 1 + 0.1 * strength);
+            lift[c] = 128 - 128 * contrast + brightness;
+        }
+        float[] out = new float[side * side * 3];
+        double middle = (side - 1) / 2.0;
+        for (int y = 0; y < side; y++) {
+            for (int x = 0; x < side; x++) {
+                double sx = cos * (x - middle) - sin * (y - middle) + middle + shiftX;
+                double sy = sin * (x - middle) + cos * (y - middle) + middle + shiftY;
+                int x0 = (int) Math.floor(sx);
+                int y0 = (int) Math.floor(sy);
+                double fx = sx - x0;
+                double fy = sy - y0;
+                for (int c = 0; c < 3; c++) {
+                    double top = (1 - fx) * pixel(pixels, side, x0, y0, c) + fx * pixel(pixels, side, x0 + 1, y0, c);
+                    double low =
+                            (1 - fx) * pixel(pixels, side, x0, y0 + 1, c) + fx * pixel(pixels, side, x0 + 1, y0 + 1, c);
+                    double value = gain[c] * ((1 - fy) * top + fy * low) + lift[c];
+                    out[(y * side + x) * 3 + c] = (float) Math.max(0, Math.min(255, value));
+                }
+            }
+        }
+        return out;
+    }
+
+    private static int pixel(byte[] pixels, int side, int x, int y, int c) {
+        boolean inside = x >= 0 && x < side && y >= 0 && y < side;
+        return pixels[inside ? (y * side + x) * 3 + c : c] & 0xFF;
+    }
+
+    /** [frames, mels]; the number of frames changes. */
+    static float[] sound(Corpus.Clip clip, int mels, SplittableRandom random) {
+        double speed = between(random, 0.85, 1.18);
+        double tract = between(random, 0.9, 1.11);
+        int lead = random.nextInt(12) - 5;
+        double loudness = 0.5 * between(random, -1, 0.5);
+        double floor = random.nextInt(2) == 0 ? -9 : between(random, -1.8, -0.5);
+        float quietest = Float.MAX_VALUE;
+        float mean = 0;
+        for (int i = 0; i < clip.frames() * mels; i++) {
+            quietest = Math.min(quietest, clip.at(i));
+            mean += clip.at(i);
+        }
+        mean /= clip.frames() * mels;
+        int frames = Math.max(4, Math.min(LONGEST_FRAMES, (int) Math.round(clip.frames() / speed) + lead));
+        float[] out = new float[frames * mels];
+        for (int t = 0; t < frames; t++) {
+            double at = (t - lead) * speed;
+            int t0 = (int) Math.floor(at);
+            float ft = (float) (at - t0);
+            for (int m = 0; m < mels; m++) {
+                float value = quietest;
+                if (t0 >= 0 && t0 < clip.frames()) {
+                    double mel = Math.min(mels - 1.0, m * tract);
+                    int m0 = (int) mel;
+                    float fm = (float) (mel - m0);
+                    int m1 = Math.min(mels - 1, m0 + 1);
+                    int t1 = Math.min(clip.frames() - 1, t0 + 1);
+                    float a = (1 - fm) * clip.at(t0 * mels + m0) + fm * clip.at(t0 * mels + m1);
+                    float b = (1 - fm) * clip.at(t1 * mels + m0) + fm * clip.at(t1 * mels + m1);
+                    value = (1 - ft) * a + ft * b;
+                }
+                value += (float) loudness;
+                if (floor > -9) {
+                    value = Math.max(value, (float) (floor + 0.15 * gaussian(random)));
+                }
+                out[t * mels + m] = value;
+            }
+        }
+        mask(out, frames, mels, mean, random);
+        return out;
+    }
+
+    private static void mask(float[] out, int frames, int mels, float mean, SplittableRandom random) {
+        for (int i = 0; i < 2; i++) {
+            int width = random.nextInt(mels / 8);
+            int from = random.nextInt(mels - width);
+            for (int t = 0; t < frames; t++) {
+                Arrays.fill(out, t * mels + from, t * mels + from + width, mean);
+            }
+            int length = random.nextInt(Math.min(12, Math.max(1, frames / 8)));
+            int start = random.nextInt(frames - length);
+            Arrays.fill(out, start * mels, (start + length) * mels, mean);
+        }
+    }
+
+    /** One word less, now and then, of a text of several. */
+    static byte[] text(byte[] text, SplittableRandom random) {
+        if (random.nextInt(5) != 0) {
+            return text;
+        }
+        String[] words = new String(text, StandardCharsets.UTF_8).split(" ");
+        if (words.length < 2) {
+            return text;
+        }
+        int without = random.nextInt(words.length);
+        StringBuilder out = new StringBuilder();
+        for (int i = 0; i < words.length; i++) {
+            if (i != without) {
+                out.append(out.isEmpty() ? "" : " ").append(words[i]);
+            }
+        }
+        return out.toString().getBytes(StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,134 @@
+package io.sensorium.data;
+
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import javax.imageio.ImageIO;
+
+/**
+ * Emoji: pictures of Noto Color Emoji (Debian fonts-noto-color-emoji) with their English CLDR names (unicode-cldr-core),
+ * spoken by voices of espeak-ng and flite. Every twentieth concept is kept from training ({@link Split#UNSEEN}).
+ */
+final class EmojiSet {
+    private static final int UNSEEN_EVERY = 20;
+
+    /** Voices differ in speaker, accent and speed; those of TEST and VALIDATION are never trained. */
+    static final List<Voice> VOICES = List.of(
+            new Voice("espeak-ng", "en-us", 175, Split.TRAIN),
+            new Voice("flite", "slt", 0, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+f2", 165, Split.TRAIN),
+            new Voice("flite", "awb", 0, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+m3", 175, Split.TEST),
+            new Voice("espeak-ng", "en-us+f5", 170, Split.VALIDATION),
+            new Voice("espeak-ng", "en-gb", 180, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+m7", 160, Split.TRAIN),
+            new Voice("flite", "rms", 0, Split.TEST),
+            new Voice("espeak-ng", "en-us+f4", 190, Split.TRAIN),
+            new Voice("flite", "kal16", 0, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb-x-rp+f1", 170, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+f3", 180, Split.TEST),
+            new Voice("espeak-ng", "en-us+m2", 200, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+klatt2", 170, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb-scotland+m4", 165, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb+m5", 175, Split.TEST),
+            new Voice("espeak-ng", "en-us+steph", 180, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+m1", 180, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+linda", 170, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb+f2", 175, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+Alex", 175, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+m6", 165, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb+Annie", 170, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+klatt4", 175, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+m8", 185, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb-scotland+f4", 175, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+Andy", 170, Split.TRAIN),
+            new Voice("espeak-ng", "en-gb+michael", 175, Split.TRAIN),
+            new Voice("espeak-ng", "en-us+anika", 165, Split.TRAIN),
+            new Voice("espeak-ng", "en-us-nyc", 180, Split.TRAIN));
+
+    private record Concept(String id, String name, byte[] png, boolean unseen) {}
+
+    private EmojiSet() {}
+
+    /**
+     * @param cache where packages are kept
+     * @param out the folder of the set; what is there already is kept
+     * @param all also the names that CLDR derives: skin tones, flags
+     */
+    static void build(Path cache, Path out, boolean all, Consumer<String> progress) throws IOException {
+        List<Concept> concepts = concepts(cache, all);
+        Path images = Files.createDirectories(out.resolve("images"));
+        for (Concept concept : concepts) {
+            Path file = images.resolve(concept.id() + ".png");
+            if (!Files.exists(file)) {
+                ImageIO.write(onWhite(concept.png()), "png", file.toFile());
+            }
+        }
+        progress.accept(concepts.size() + " pictures");
+        Map<String, String> words = concepts.stream()
+                .collect(Collectors.toMap(Concept::id, Concept::name, (a, b) -> a, LinkedHashMap::new));
+        List<Item> items = new ArrayList<>();
+        for (Voice voice : VOICES) {
+            Path folder = out.resolve("audio").resolve(voice.label());
+            Speech.speak(voice, words, folder, progress);
+            for (Concept concept : concepts) {
+                items.add(new Item(
+                        voice.label() + "/" + concept.id(),
+                        concept.name(),
+                        concept.unseen() ? Split.UNSEEN : voice.split(),
+                        images.resolve(concept.id() + ".png"),
+                        folder.resolve(concept.id() + ".wav"),
+                        concept.name(),
+                        voice.label()));
+            }
+            // After every voice, so that an interrupted build is a set of fewer voices.
+            Manifest.write(out, items);
+        }
+    }
+
+    private static List<Concept> concepts(Path cache, boolean all) throws IOException {
+        EmojiFont font = EmojiFont.read(Packages.debian(cache, "fonts-noto-color-emoji")
+                .resolve("usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"));
+        Path cldr = Packages.debian(cache, "unicode-cldr-core").resolve("usr/share/unicode/cldr/common");
+        Map<String, String> names = CldrNames.read(cldr.resolve("annotations/en.xml"));
+        if (all) {
+            CldrNames.read(cldr.resolve("annotationsDerived/en.xml")).forEach(names::putIfAbsent);
+        }
+        Map<String, Concept> concepts = new LinkedHashMap<>();
+        names.forEach((characters, name) -> {
+            Optional<byte[]> png = font.png(characters);
+            if (png.isPresent()) {
+                boolean unseen = concepts.size() % UNSEEN_EVERY == UNSEEN_EVERY - 1;
+                concepts.putIfAbsent(name, new Concept(id(characters), name, png.get(), unseen));
+            }
+        });
+        return List.copyOf(concepts.values());
+    }
+
+    private static String id(String characters) {
+        return characters.codePoints().mapToObj(Integer::toHexString).collect(Collectors.joining("-"));
+    }
+
+    private static BufferedImage onWhite(byte[] png) throws IOException {
+        BufferedImage picture = ImageIO.read(new ByteArrayInputStream(png));
+        if (picture == null) {
+            throw new DataException("the font holds a picture that is no PNG");
+        }
+        BufferedImage out = new BufferedImage(picture.getWidth(), picture.getHeight(), BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = out.createGraphics();
+        graphics.drawImage(picture, 0, 0, Color.WHITE, null);
+        graphics.dispose();
+        return out;
+    }
+}

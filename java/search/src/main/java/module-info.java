@@ -1,0 +1,8 @@
+/** Cross-modal search for Sensorium. */
+module io.sensorium.search {
+    requires transitive io.sensorium.models;
+    requires transitive io.sensorium.media;
+    requires transitive io.sensorium.data;
+
+    exports io.sensorium.search;
+}
