@@ -6,6 +6,7 @@ module io.sensorium.cli {
     requires io.sensorium.video;
     requires io.sensorium.text;
     requires io.sensorium.search;
+    requires io.sensorium.demo;
     requires info.picocli;
     requires com.fasterxml.jackson.databind;
     requires java.desktop;

@@ -75,7 +75,7 @@ public final class TrainCommand implements SubCommand {
 
     @Option(
             names = "--freeze",
-            paramLabel = "demo|DIR",
+            paramLabel = "emoji|DIR",
             description = "Train only the heads of this model, by the engine's own gradients.")
     private String freeze;
 

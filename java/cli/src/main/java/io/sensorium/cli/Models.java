@@ -1,6 +1,6 @@
 package io.sensorium.cli;
 
-import io.sensorium.models.DemoModel;
+import io.sensorium.demo.EmojiModel;
 import io.sensorium.models.ModelLoader;
 import io.sensorium.models.ModelSpec;
 import java.io.IOException;
@@ -10,8 +10,8 @@ import java.nio.file.Path;
 public final class Models {
     private Models() {}
 
-    /** {@code demo} or a directory. */
+    /** {@code emoji}, the trained demo model, or a directory. */
     public static ModelSpec open(String model) throws IOException {
-        return model.equals("demo") ? DemoModel.spec() : ModelLoader.open(Path.of(model));
+        return model.equals("emoji") ? EmojiModel.open() : ModelLoader.open(Path.of(model));
     }
 }

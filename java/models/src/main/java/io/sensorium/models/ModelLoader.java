@@ -113,6 +113,18 @@ public final class ModelLoader {
         return Json.readObject(file);
     }
 
+    /**
+     * As {@link #open}, from memory.
+     *
+     * @param config config.json
+     * @param weights model.safetensors
+     * @param name what errors call it
+     */
+    public static ModelSpec parse(byte[] config, byte[] weights, String name) {
+        ObjectNode json = Json.parseObject(config, name);
+        return read(json, json.objectNode(), Safetensors.parse(weights, name), null);
+    }
+
     static ModelSpec read(JsonNode config, JsonNode preprocessing, Weights file, Modality tower) {
         String type = config.path("model_type").asText("");
         return switch (type) {
