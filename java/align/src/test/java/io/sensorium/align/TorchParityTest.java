@@ -92,8 +92,7 @@ class TorchParityTest {
             Inputs.Padded patches = inputs.images(List.of(values), side);
             near(
                     torch(() -> model.embed(
-                            "image",
-                            model.images(patches.tensor(), inputs.rows(side), inputs.columns(side)))),
+                            "image", model.images(patches.tensor(), inputs.rows(side), inputs.columns(side)))),
                     embedder.image(new Picture(pixels.rewind(), height, width)));
         }
     }

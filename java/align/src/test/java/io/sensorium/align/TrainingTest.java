@@ -45,8 +45,9 @@ class TrainingTest {
             for (String split : List.of("train", "validation")) {
                 String wav = split + i + ".wav";
                 Files.write(folder.resolve(wav), tone(300 + 250 * i + (split.equals("train") ? 0 : 20)));
-                manifest.append("{\"id\":\"%s\",\"concept\":\"c%d\",\"split\":\"%s\",\"image\":\"%d.png\",\"audio\":\"%s\",\"text\":\"tone %d\"}\n"
-                        .formatted(wav, i, split, i, wav, i));
+                manifest.append(
+                        "{\"id\":\"%s\",\"concept\":\"c%d\",\"split\":\"%s\",\"image\":\"%d.png\",\"audio\":\"%s\",\"text\":\"tone %d\"}\n"
+                                .formatted(wav, i, split, i, wav, i));
             }
         }
         Files.writeString(folder.resolve("manifest.jsonl"), manifest);
@@ -118,7 +119,8 @@ class TrainingTest {
         Path whole = folder.resolve("whole");
         Path parts = folder.resolve("parts");
         train(whole, options(6, 1000, AlignStep.Loss.CLIP));
-        // Checkpoints after every step, as if it had been killed after the third; the rate depends on the number of steps
+        // Checkpoints after every step, as if it had been killed after the third; the rate depends on the number of
+        // steps
         // in all, so only the kill itself is played.
         assertThrows(Killed.class, () -> trainUntil(parts, 3));
         assertEquals("checkpoint-3", checkpoint(parts).getFileName().toString());
@@ -151,8 +153,8 @@ class TrainingTest {
         Path out = folder.resolve("out");
         train(out, options(1, 1000, AlignStep.Loss.CLIP));
         TrainOptions other = new TrainOptions(8, 0, 2, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2);
-        String message =
-                assertThrows(IllegalArgumentException.class, () -> train(out, other)).getMessage();
+        String message = assertThrows(IllegalArgumentException.class, () -> train(out, other))
+                .getMessage();
         assertTrue(message.contains("seed 7, not 8"), message);
     }
 
