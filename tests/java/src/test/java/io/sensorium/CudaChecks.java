@@ -1,0 +1,125 @@
+package io.sensorium;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+
+/** The main class of the JVM that {@link CudaTest} starts, where SENSORIUM_CUDA_LIBRARY names the device's library. */
+final class CudaChecks {
+    private CudaChecks() {}
+
+    private static void check(boolean condition, String what) {
+        if (!condition) {
+            throw new AssertionError(what);
+        }
+    }
+
+    private static Session request(Session session) {
+        return session.clear()
+                .image(TinyModels.direct(TinyModels.pixels(1)), 4, 4, 3)
+                .text(TinyModels.direct(1, 2, 3))
+                .nextSequence()
+                .audio(TinyModels.direct(TinyModels.sound(1, 600)));
+    }
+
+    private static double nmse(FloatBuffer got, float[] want) {
+        check(got.remaining() == want.length, got.remaining() + " values instead of " + want.length);
+        double error = 0;
+        double power = 0;
+        for (int i = 0; i < want.length; i++) {
+            double d = got.get(i) - want[i];
+            error += d * d;
+            power += (double) want[i] * want[i];
+        }
+        return error / power;
+    }
+
+    private static void expect(Result result, float[] tokens, float[] latents) {
+        double t = nmse(result.tokens().values(), tokens);
+        double l = nmse(result.latents().values(), latents);
+        check(t < 1e-8 && l < 1e-7, "NMSE of the tokens " + t + ", of the latents " + l);
+    }
+
+    public static void main(String[] args) throws Exception {
+        Device cuda = Device.cuda();
+        check(cuda.isAvailable(), cuda.toString());
+        System.out.println("device " + cuda.name());
+        float[] tokens;
+        float[] latents;
+        try (Engine engine = Engine.open();
+                Model model = new TinyModels().build(engine);
+                Session session = model.newSession(TinyModels.LIMITS)) {
+            Result result = request(session).run();
+            tokens = TinyModels.array(result.tokens().values());
+            latents = TinyModels.array(result.latents().values());
+            try {
+                session.deviceResult();
+                throw new AssertionError("a CPU session has no device side");
+            } catch (DeviceUnavailableException expected) {
+                check(expected.getMessage().contains("CPU"), expected.getMessage());
+            }
+            expect(session.runAsync().get(20, TimeUnit.SECONDS), tokens, latents);
+        }
+        try (Engine engine = Engine.builder().device(cuda).open();
+                Model model = new TinyModels().build(engine);
+                Session session = model.newSession(TinyModels.LIMITS)) {
+            for (int i = 0; i < 3; i++) { // plain, captured, replayed
+                expect(request(session).run(), tokens, latents);
+            }
+            CompletableFuture<Result> future = request(session).runAsync();
+            expect(future.get(20, TimeUnit.SECONDS), tokens, latents);
+            asyncFailure(session);
+
+            ByteBuffer inbox = session.inbox(4096).order(ByteOrder.nativeOrder());
+            inbox.put(TinyModels.pixels(1));
+            expect(
+                    session.clear()
+                            .image(inbox.slice(0, 48), 4, 4, 3)
+                            .text(TinyModels.direct(1, 2, 3))
+                            .nextSequence()
+                            .audio(TinyModels.direct(TinyModels.sound(1, 600)))
+                            .run(),
+                    tokens,
+                    latents);
+
+            session.output(Output.DEVICE);
+            request(session).run();
+            DeviceResult device = session.deviceResult();
+            check(device.tokens() != 0 && device.latents() != 0 && device.embedding() == 0, device.toString());
+            check(device.tokensCount() * TinyModels.DIM == tokens.length, device.toString());
+            check(device.stream() != 0 && device.event() != 0, device.toString());
+            DeviceTensor tensor = session.tensor(DeviceTensor.Kind.LATENTS);
+            check(tensor.address() != 0, "no tensor");
+            tensor.close();
+            try {
+                session.tensor(DeviceTensor.Kind.EMBEDDING);
+                throw new AssertionError("there is no embedding");
+            } catch (IllegalStateException expected) {
+                check(expected.getMessage().contains("no such result"), expected.getMessage());
+            }
+            session.output(Output.HOST).stream(0);
+            expect(request(session).run(), tokens, latents);
+            try {
+                engine.logMel(TinyModels.LOG_MEL);
+                throw new AssertionError("log-mel by itself is the CPU's");
+            } catch (DeviceUnavailableException expected) {
+                check(expected.getMessage().contains("CPU engine"), expected.getMessage());
+            }
+        }
+        System.out.println("all checked");
+    }
+
+    private static void asyncFailure(Session session) throws Exception {
+        CompletableFuture<Result> future =
+                session.clear().text(TinyModels.direct(1, 99)).runAsync();
+        try {
+            future.get(20, TimeUnit.SECONDS);
+            throw new AssertionError("id 99 must be refused");
+        } catch (ExecutionException expected) {
+            check(expected.getCause() instanceof OutOfRangeException, expected.toString());
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package io.sensorium;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.sensorium.files.Checkout;
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A CUDA engine through the whole Java API, in a JVM of its own: on the GPU if SENSORIUM_CUDA_LIBRARY names its library,
+ * else on the host SIMT executor, which the native build leaves beside its tests.
+ */
+@Timeout(180)
+class CudaTest {
+    @TempDir
+    Path temporary;
+
+    @Test
+    void sessions() throws Exception {
+        String library = System.getenv("SENSORIUM_CUDA_LIBRARY");
+        boolean onGpu = library != null && !library.isEmpty();
+        if (!onGpu) {
+            assertTrue(
+                    System.getenv("SENSORIUM_REQUIRE_CUDA") == null,
+                    "SENSORIUM_REQUIRE_CUDA is set, and SENSORIUM_CUDA_LIBRARY names no library");
+            library = Checkout.root()
+                    .resolve("java/core/target/cmake/tests/native/libsensorium_simt.so")
+                    .toString();
+        }
+        assertTrue(new File(library).exists(), library + " is not built");
+        Path output = temporary.resolve("output.txt");
+        ProcessBuilder builder = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        CudaChecks.class.getName())
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile());
+        builder.environment().put("SENSORIUM_CUDA_LIBRARY", library);
+        Process process = builder.start();
+        assertTrue(process.waitFor(150, TimeUnit.SECONDS), "the JVM did not end");
+        String text = Files.readString(output);
+        assertEquals(0, process.exitValue(), text);
+        assertTrue(text.contains("all checked"), text);
+        assertEquals(!onGpu, text.contains("device host SIMT executor"), text);
+    }
+}
