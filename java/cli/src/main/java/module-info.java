@@ -7,6 +7,7 @@ module io.sensorium.cli {
     requires io.sensorium.text;
     requires io.sensorium.search;
     requires io.sensorium.demo;
+    requires io.sensorium.health;
     requires info.picocli;
     requires com.fasterxml.jackson.databind;
     requires java.desktop;

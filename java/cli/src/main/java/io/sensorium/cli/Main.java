@@ -29,7 +29,8 @@ import picocli.CommandLine.ScopeType;
             IndexCommand.class,
             SearchCommand.class,
             InfoCommand.class,
-            CheckCommand.class
+            CheckCommand.class,
+            HealthCommand.class
         })
 public final class Main implements Runnable {
     /** Exit code of a check that failed. */
