@@ -76,7 +76,7 @@ TEST(Compressors, EveryFieldIsChecked) {
     REJECT(latent_resampler, resampler, resampler_config, mlp_hidden, -1);
     REJECT(latent_resampler, resampler, resampler_config, rms_norm, 2);
     REJECT(latent_resampler, resampler, resampler_config, gated_mlp, 2);
-    REJECT(latent_resampler, resampler, resampler_config, activation, 6);
+    REJECT(latent_resampler, resampler, resampler_config, activation, 7);
     REJECT(latent_resampler, resampler, resampler_config, norm_eps, -1.0f);
     REJECT(qformer, qformer, qformer_config, num_latents, 0);
     REJECT(qformer, qformer, qformer_config, d_latents, 5);
@@ -86,7 +86,7 @@ TEST(Compressors, EveryFieldIsChecked) {
     REJECT(qformer, qformer, qformer_config, mlp_hidden, 0);
     REJECT(qformer, qformer, qformer_config, activation, -1);
     REJECT(qformer, qformer, qformer_config, norm_eps, NAN);
-    REJECT(pool, pool, pool_config, kind, 3);
+    REJECT(pool, pool, pool_config, kind, 4);
     REJECT(pool, pool, pool_config, norm, 2);
     REJECT(pool, pool, pool_config, count, 0);
     REJECT(pool, pool, pool_config, heads, 1);
@@ -108,7 +108,7 @@ TEST(Compressors, EveryFieldIsChecked) {
   REJECT(perceiver_decoder, perceiver_decoder, decoder_config, qk, 3);
   REJECT(perceiver_decoder, perceiver_decoder, decoder_config, v, 0);
   REJECT(perceiver_decoder, perceiver_decoder, decoder_config, widening, 0);
-  REJECT(perceiver_decoder, perceiver_decoder, decoder_config, activation, 6);
+  REJECT(perceiver_decoder, perceiver_decoder, decoder_config, activation, 7);
   REJECT(perceiver_decoder, perceiver_decoder, decoder_config, query_residual, 2);
   REJECT(perceiver_decoder, perceiver_decoder, decoder_config, norm_eps, -1.0f);
   REJECT(perceiver_decoder, perceiver_decoder, decoder_config, reserved, 1);

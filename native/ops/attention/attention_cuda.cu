@@ -109,7 +109,11 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   const int64_t first_k = a.cu_k[s], keys = a.cu_k[s + 1] - first_k;
   const int64_t tiles = (keys + kKeys - 1) / kKeys, per_part = (tiles + gridDim.y - 1) / gridDim.y;
   const int64_t begin = blockIdx.y * per_part * kKeys, limit = begin + per_part * kKeys;
-  const int64_t end = limit < keys ? limit : keys;
+  int64_t end = limit < keys ? limit : keys;
+  if (a.causal) {  // keys after the tile's last query are of no use
+    const int64_t most = (row0 + kRows - 1) / group + 1;
+    end = most < end ? most : end;
+  }
   const int64_t v0 = int64_t{blockIdx.z} * kV;
   const int columns = static_cast<int>(a.v_dim - v0 < kV ? a.v_dim - v0 : kV);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -122,6 +126,12 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   const typename Types::K k({a.k + first_k * a.ldk + kv_head * a.qk_dim, a.ldk, end, mask}, a.qk_dim, any);
   const float* v = a.v + first_k * a.ldv + kv_head * a.v_dim + v0;
   const int steps = static_cast<int>((a.qk_dim + Shape::kK - 1) / Shape::kK);
+
+  int64_t stop[2] = {end, end};  // of the keys that a row may see
+  for (int i = 0; a.causal && i < 2; ++i) {
+    const int64_t seen = (row0 + warp * 16 + lane / 4 + 8 * i) / group + 1;
+    stop[i] = seen < end ? seen : end;
+  }
 
   float out[kV / 16][2][4] = {};
   float top[2] = {masked(), masked()}, sum[2] = {0, 0};
@@ -146,7 +156,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
       for (int i = 0; i < 4; ++i) {
         const int64_t j = key0 + 8 * n + lane % 4 * 2 + i % 2;
         float& score = scores.acc[0][n / 2][n % 2][i];
-        score = j < end && (!mask || mask[j]) ? score * a.scale : masked();
+        score = j < stop[i / 2] && (!mask || mask[j]) ? score * a.scale : masked();
         new_top[i / 2] = fmaxf(new_top[i / 2], score);
       }
     }
