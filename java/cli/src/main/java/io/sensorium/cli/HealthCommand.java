@@ -2,6 +2,11 @@ package io.sensorium.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.sensorium.Engine;
+import io.sensorium.Modality;
+import io.sensorium.data.DataException;
+import io.sensorium.data.Item;
+import io.sensorium.data.Split;
 import io.sensorium.health.Baseline;
 import io.sensorium.health.Estimate;
 import io.sensorium.health.Figure;
@@ -9,17 +14,27 @@ import io.sensorium.health.HealthPage;
 import io.sensorium.health.HealthReport;
 import io.sensorium.health.Settings;
 import io.sensorium.health.SpaceMonitor;
+import io.sensorium.media.Pictures;
+import io.sensorium.media.Wav;
 import io.sensorium.models.FileTensor;
+import io.sensorium.models.ModelSpec;
 import io.sensorium.models.Npy;
 import io.sensorium.models.Safetensors;
+import io.sensorium.search.Embedder;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -33,18 +48,48 @@ import picocli.CommandLine.Spec;
             "Exit code 1 if a figure changed by more than chance does; 2 if there are too few items to tell."
         })
 final class HealthCommand implements Callable<Integer> {
+    @ArgGroup(exclusive = true, multiplicity = "1")
+    private Source source;
+
+    /** Where the pairs come from. */
+    static final class Source {
+        @Option(
+                names = "--embeddings",
+                required = true,
+                paramLabel = "F",
+                description = "Pairs of embeddings: a .npy [2, n, d], or safetensors with x and y, each [n, d].")
+        private Path embeddings;
+
+        @Option(
+                names = "--data",
+                required = true,
+                paramLabel = "emoji|DIR",
+                description = "A data set as of 'index', embedded by --model: the first pair of each concept.")
+        private String data;
+    }
+
     @Option(
-            names = "--embeddings",
-            required = true,
-            paramLabel = "F",
-            description = "Pairs of embeddings: a .npy [2, n, d], or safetensors with x and y, each [n, d].")
-    private Path embeddings;
+            names = "--model",
+            defaultValue = "emoji",
+            paramLabel = "emoji|DIR",
+            description = "For --data: 'emoji' (default) or a directory; the model must have heads.")
+    private String model;
+
+    @Option(
+            names = "--split",
+            split = ",",
+            paramLabel = "S",
+            description = "For --data: only items of these splits: ${COMPLETION-CANDIDATES}.")
+    private List<Split> splits;
+
+    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
+    private int threads;
 
     @Option(
             names = "--pair",
             defaultValue = "image,text",
             paramLabel = "X,Y",
-            description = "The two modalities (default: image,text).")
+            description = "The two modalities, image, audio or text with --data (default: image,text).")
     private String pair;
 
     @Option(names = "--baseline", paramLabel = "F", description = "Compare with a baseline that --save wrote.")
@@ -79,10 +124,12 @@ final class HealthCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Inputs.checkWritable(html);
         Inputs.checkWritable(save);
-        Sides sides = read();
+        Sides sides = source.data == null ? read(source.embeddings) : embed();
         HealthReport report;
         try {
-            Settings settings = settings(sides.dim());
+            Settings settings = Settings.of(sides.dim(), names()[0], names()[1])
+                    .withWindow(window)
+                    .withSeed(seed);
             SpaceMonitor monitor = new SpaceMonitor(settings, baseline == null ? null : Baseline.read(baseline));
             feed(monitor, sides);
             report = monitor.report();
@@ -90,7 +137,7 @@ final class HealthCommand implements Callable<Integer> {
                 monitor.baseline().write(save);
             }
         } catch (IllegalArgumentException | IllegalStateException e) {
-            throw new UserError(e.getMessage());
+            throw UserError.of(e);
         }
         if (html != null) {
             Files.writeString(html, HealthPage.html(report));
@@ -109,12 +156,12 @@ final class HealthCommand implements Callable<Integer> {
         return report.alarms().isEmpty() ? 0 : Main.FAILED;
     }
 
-    private Settings settings(int dim) {
+    private String[] names() {
         String[] names = pair.split(",", -1);
         if (names.length != 2) {
             throw new UserError("--pair takes two names, as image,text; not '" + pair + "'");
         }
-        return Settings.of(dim, names[0], names[1]).withWindow(window).withSeed(seed);
+        return names;
     }
 
     private static void feed(SpaceMonitor monitor, Sides sides) {
@@ -129,7 +176,7 @@ final class HealthCommand implements Callable<Integer> {
         }
     }
 
-    private Sides read() throws IOException {
+    private static Sides read(Path embeddings) throws IOException {
         String name = embeddings.getFileName().toString();
         if (name.endsWith(".npy")) {
             FileTensor tensor = Npy.read(embeddings);
@@ -150,6 +197,74 @@ final class HealthCommand implements Callable<Integer> {
             }
             return new Sides(file.floats("x"), file.floats("y"), (int) x[0], (int) x[1]);
         }
+    }
+
+    private Sides embed() throws IOException {
+        Modality x = modality(names()[0]);
+        Modality y = modality(names()[1]);
+        List<float[]> ofX = new ArrayList<>();
+        List<float[]> ofY = new ArrayList<>();
+        try (Progress progress = new Progress();
+                Engine engine = Engine.builder().threads(threads).open();
+                ModelSpec modelSpec = Models.open(model);
+                Embedder embedder = new Embedder(engine, modelSpec);
+                Stream<Item> items = Sets.open(source.data, progress).items()) {
+            for (Modality modality : new Modality[] {x, y}) {
+                if (!embedder.reads(modality)) {
+                    throw new UserError("model '" + model + "' gives no embeddings of " + lower(modality));
+                }
+            }
+            // A second pair of a concept would be as right an answer as the first, and count as a wrong one.
+            Set<String> concepts = new HashSet<>();
+            for (Item item : (Iterable<Item>) items::iterator) {
+                if ((splits == null || splits.contains(item.split()))
+                        && has(item, x)
+                        && has(item, y)
+                        && concepts.add(item.concept())) {
+                    ofX.add(embedding(embedder, item, x));
+                    ofY.add(embedding(embedder, item, y));
+                    progress.show(ofX.size() + " pairs");
+                }
+            }
+            return new Sides(rows(ofX, embedder.dim()), rows(ofY, embedder.dim()), ofX.size(), embedder.dim());
+        } catch (DataException | IllegalArgumentException e) {
+            throw UserError.of(e);
+        }
+    }
+
+    private static Modality modality(String name) {
+        return switch (name) {
+            case "image" -> Modality.IMAGE;
+            case "audio" -> Modality.AUDIO;
+            case "text" -> Modality.TEXT;
+            default -> throw new UserError("--pair names " + name + "; a data set has image, audio and text");
+        };
+    }
+
+    private static String lower(Modality modality) {
+        return modality.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static boolean has(Item item, Modality modality) {
+        return switch (modality) {
+            case IMAGE -> item.image() != null;
+            case AUDIO -> item.audio() != null;
+            case TEXT -> item.text() != null;
+        };
+    }
+
+    private static float[] embedding(Embedder embedder, Item item, Modality modality) throws IOException {
+        return switch (modality) {
+            case IMAGE -> embedder.image(Pictures.read(item.image()));
+            case AUDIO -> embedder.audio(Wav.read(item.audio()));
+            case TEXT -> embedder.text(item.text());
+        };
+    }
+
+    private static FloatBuffer rows(List<float[]> vectors, int dim) {
+        FloatBuffer rows = FloatBuffer.allocate(Math.multiplyExact(vectors.size(), dim));
+        vectors.forEach(rows::put);
+        return rows.flip();
     }
 
     private void print(HealthReport report) {

@@ -17,8 +17,9 @@ public final class HealthPage {
         StringBuilder out = new StringBuilder();
         out.append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Health of the space</title>")
                 .append("<style>body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em}")
-                .append("table{border-collapse:collapse}td,th{padding:2px 10px;text-align:right;border-bottom:1px solid"
-                        + " #ddd}td:first-child,th:first-child{text-align:left}")
+                .append(
+                        "table{border-collapse:collapse}td,th{padding:2px 10px;text-align:right;white-space:nowrap;border-bottom:1px solid"
+                                + " #ddd}td:first-child,th:first-child{text-align:left}")
                 .append(".alarm{background:#fde3e1}.insufficient_data{color:#888}svg{background:#fafafa;margin:4px}")
                 .append("figure{display:inline-block;margin:0 1em 1em 0}</style></head><body>");
         out.append("<h1>Health of the space</h1><p>")

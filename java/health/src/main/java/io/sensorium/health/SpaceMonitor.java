@@ -174,6 +174,7 @@ public final class SpaceMonitor {
                 replicates[r] = traffic.figures(ofX.next()[0], ofY.next()[0]);
             }
             double[] whole = traffic.figures(Halves.all(s.x.n()), Halves.all(s.y.n()));
+            Traffic.level(whole, replicates);
             put(out, Traffic.names(settings), whole, replicates, traffic.least());
             spectrumX = traffic.spectrum(true);
             spectrumY = traffic.spectrum(false);

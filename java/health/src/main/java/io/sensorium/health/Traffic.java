@@ -43,6 +43,19 @@ final class Traffic {
         };
     }
 
+    /** RankMe grows with the number of rows and its deviation with it: brings that of halves to the level of the whole. */
+    static void level(double[] whole, double[][] replicates) {
+        for (int f = 3; f <= 4; f++) {
+            double mean = 0;
+            for (double[] replicate : replicates) {
+                mean += replicate[f] / replicates.length;
+            }
+            for (double[] replicate : replicates) {
+                replicate[f] *= whole[f] / mean;
+            }
+        }
+    }
+
     /** Singular values of all rows. */
     double[] spectrum(boolean ofX) {
         return ofX

@@ -75,6 +75,23 @@ class HealthCommandTest {
     }
 
     @Test
+    void aDataSetGivesOnePairOfEachConcept() throws Exception {
+        Files.copy(Commands.sample("chelsea.png"), folder.resolve("cat.png"));
+        Files.writeString(folder.resolve("manifest.csv"), """
+                id,concept,split,image,audio,text,source
+                1,cat,test,cat.png,,cat,
+                2,cat,test,cat.png,,a cat,
+                3,animal,test,cat.png,,animal,
+                4,pet,train,cat.png,,pet,
+                5,thing,test,,,thing,
+                """);
+        Commands.Run run = Commands.run("health", "--data", folder, "--split", "test");
+        assertEquals(2, run.code());
+        assertTrue(run.err().startsWith("sensorium: insufficient data: 2 pairs"), run.err());
+        Commands.refused("smell", "health", "--data", folder, "--pair", "image,smell");
+    }
+
+    @Test
     void badInputIsToldInOneLine() throws Exception {
         Path file = pairs("a.safetensors", 1, N, false);
         Path junk = Files.writeString(folder.resolve("junk.json"), "{\"format\": 1}");
