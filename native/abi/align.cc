@@ -38,11 +38,7 @@ void check_matrix(const char* name, const float* values, int64_t rows, int64_t d
   if (rows < 0) invalid(name[0] == 'a' ? "n" : "m", std::to_string(rows) + " is negative");
   const int64_t count = checked_mul(rows, dim, "dim");
   if (count == 0) return;
-  const int64_t bad = first_non_finite(not_null(values, name), count);
-  if (bad >= 0) {
-    throw Error(Code::kOutOfRange, name,
-                std::string(name) + ": element " + std::to_string(bad) + " is NaN or infinite");
-  }
+  check_finite(name, not_null(values, name), count);
 }
 
 }  // namespace

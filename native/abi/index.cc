@@ -11,11 +11,7 @@ void check_rows(const char* name, const float* values, const char* count_name, i
   if (rows < 0) invalid(count_name, std::to_string(rows) + " is negative");
   const int64_t count = checked_mul(rows, dim, count_name);
   if (count == 0) return;
-  const int64_t bad = first_non_finite(not_null(values, name), count);
-  if (bad >= 0) {
-    throw Error(Code::kOutOfRange, name,
-                std::string(name) + ": element " + std::to_string(bad) + " is NaN or infinite");
-  }
+  check_finite(name, not_null(values, name), count);
 }
 
 }  // namespace

@@ -9,11 +9,7 @@ namespace sns {
 namespace {
 
 void check_weights(const char* name, const float* values, int64_t count) {
-  const int64_t bad = values ? first_non_finite(values, count) : -1;
-  if (bad >= 0) {
-    throw Error(Code::kInvalidWeights, name,
-                std::string(name) + ": element " + std::to_string(bad) + " is NaN or infinite");
-  }
+  if (values) check_finite(name, values, count, Code::kInvalidWeights);
 }
 
 }  // namespace

@@ -32,10 +32,7 @@ void validate_side(const std::string& name, const AlignConfig& c, const AlignSid
       if (needed && size > 0) fail(Code::kInvalidArgument, name + "." + field, "null");
       return;
     }
-    const int64_t bad = first_non_finite(p, size);
-    if (bad >= 0) {
-      fail(Code::kOutOfRange, name + "." + field, "element " + std::to_string(bad) + " is NaN or infinite");
-    }
+    check_finite(name + "." + field, p, size);
   };
   if (s.cu_rows) {
     bool rising = s.cu_rows[0] == 0 && s.cu_rows[c.n] == s.rows_count;

@@ -29,13 +29,6 @@ int64_t number_of_ids(const CodesConfig& c) {
   return ids;
 }
 
-void check_finite(const char* field, const float* values, int64_t count) {
-  const int64_t bad = first_non_finite(values, count);
-  if (bad >= 0) {
-    fail(Code::kOutOfRange, field, "element " + std::to_string(bad) + " is NaN or infinite");
-  }
-}
-
 std::vector<Codebook> make_stages(const CodesConfig& c, const float* codes, Parallel& parallel) {
   std::vector<Codebook> stages;
   if (c.kind == CodesKind::kFsq) return stages;

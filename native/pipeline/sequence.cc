@@ -194,8 +194,7 @@ void check_data(const Model& model, const ItemPlan& plan) {
                   vocabulary);
     }
   } else if (element_size(item.format) == 4) {
-    const int64_t bad = first_non_finite(static_cast<const float*>(item.data), item.bytes / 4);
-    if (bad >= 0) fail(Code::kOutOfRange, "data", "element " + std::to_string(bad) + " is NaN or infinite");
+    check_finite("data", static_cast<const float*>(item.data), item.bytes / 4);
   }
 }
 

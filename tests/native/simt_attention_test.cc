@@ -6,7 +6,8 @@
 namespace sns {
 namespace {
 
-bool run(const AttentionArgs& a, Precision precision, int multiprocessors) {
+bool run(AttentionArgs a, Precision precision, int multiprocessors) {
+  a.precision = precision;
   AttentionCudaArgs args;
   args.attention = a, args.multiprocessors = multiprocessors;
   args.total_q = a.cu_q[a.batch] + 3;
@@ -15,7 +16,7 @@ bool run(const AttentionArgs& a, Precision precision, int multiprocessors) {
     args.max_k = std::max(args.max_k, a.cu_k[s + 1] - a.cu_k[s]);
   }
   Guarded<std::byte> workspace(static_cast<int64_t>(attention_cuda_workspace(args)));
-  EXPECT_EQ(0, attention_cuda(args, precision, workspace.data(), nullptr));
+  EXPECT_EQ(0, attention_cuda(args, workspace.data(), nullptr));
   return workspace.intact();
 }
 

@@ -29,7 +29,7 @@ struct AttentionArgs {
   /// [total_k] how many keys each stands for, finite and above 0; or null, which is 1 each. Its probability
   /// counts so often, which is log(weight) on its scores: ToMe's proportional attention.
   const float* key_weight = nullptr;
-  /// On the CPU: kFast rounds q, k, v and the probabilities to bfloat16 where there are units for it and
+  /// kFast rounds q, k, v and the probabilities to bfloat16; on the CPU where there are units for it and
   /// heads are not very narrow.
   Precision precision = Precision::kStrict;
   /// Query i of a sequence attends to its keys 0 to i. Sequences then have as many queries as keys, and there

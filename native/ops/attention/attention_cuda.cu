@@ -291,13 +291,13 @@ size_t attention_cuda_workspace(const AttentionCudaArgs& args) {
   return c.bytes();
 }
 
-int attention_cuda(const AttentionCudaArgs& args, Precision precision, void* workspace, void* stream) {
+int attention_cuda(const AttentionCudaArgs& args, void* workspace, void* stream) {
   const Plan plan(args);
   const AttentionArgs& a = args.attention;
   if (plan.units == 0 || a.v_dim == 0) return 0;
   auto* parts = static_cast<float*>(workspace);
   const auto s = static_cast<gpu::Stream>(stream);
-  const bool strict = precision == Precision::kStrict;
+  const bool strict = a.precision == Precision::kStrict;
   const auto start = plan.columns == 64 ? (strict ? launch<64, true> : launch<64, false>)
                                         : (strict ? launch<128, true> : launch<128, false>);
   const int status = start(args, plan, parts, s);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "core/precision.h"
 #include "ops/attention/attention.h"
 
 namespace sns {
@@ -18,6 +17,7 @@ struct AttentionCudaArgs {
 
 /// Partial results of split keys; 0 where nothing is split.
 size_t attention_cuda_workspace(const AttentionCudaArgs& args);
-int attention_cuda(const AttentionCudaArgs& args, Precision precision, void* workspace, void* stream);
+/// attention.precision: bfloat16 once (kFast), or in parts that add up to kStrict's accuracy.
+int attention_cuda(const AttentionCudaArgs& args, void* workspace, void* stream);
 
 }  // namespace sns

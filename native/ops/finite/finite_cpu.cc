@@ -51,5 +51,12 @@ int64_t first_non_finite(const float* x, int64_t n) {
   }
 }
 
+void check_finite(const std::string& field, const float* x, int64_t n, Code code) {
+  const int64_t bad = first_non_finite(x, n);
+  if (bad >= 0) {
+    throw Error(code, field, field + ": element " + std::to_string(bad) + " is NaN or infinite");
+  }
+}
+
 }  // namespace sns
 #endif

@@ -105,11 +105,12 @@ void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const
                     const float* kv, int64_t ldkv, float* y, const CudaOffsets& cu_q, const CudaOffsets& cu_k,
                     const CudaScratch& scratch) {
   if (cu_q.total() == 0) return;
-  const AttentionArgs args = attention_args(shape, q, ldq, kv, ldkv, y, cu_q.count, cu_q.device, cu_k.device);
+  AttentionArgs args = attention_args(shape, q, ldq, kv, ldkv, y, cu_q.count, cu_q.device, cu_k.device);
+  args.precision = stream.precision();
   AttentionCudaArgs a = bounded(args, cu_q.total(), cu_q.longest(), cu_k.longest(), stream.device());
   // A request that would be split into more parts than there is room for is not split.
   if (static_cast<int64_t>(stream.ops().attention_workspace(a)) > scratch.bytes) a.multiprocessors = 1;
-  stream.check(stream.ops().attention(a, stream.precision(), scratch.data, stream.get()), "attention");
+  stream.check(stream.ops().attention(a, scratch.data, stream.get()), "attention");
 }
 
 int64_t cuda_attention_scratch(const CudaDevice& device, const AttentionShape& shape, int64_t max_q,

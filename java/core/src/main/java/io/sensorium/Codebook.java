@@ -1,6 +1,5 @@
 package io.sensorium;
 
-import io.sensorium.internal.Errors;
 import io.sensorium.internal.Handle;
 import io.sensorium.internal.Memory;
 import io.sensorium.internal.Staging;
@@ -50,10 +49,7 @@ public final class Codebook implements AutoCloseable {
         long address = fsq ? 0 : read(codes, staging);
         ByteBuffer out = Memory.allocate(Long.BYTES);
         try (sns_codebook_config c = Structs.of(config)) {
-            call(
-                    engine.handle(),
-                    engine,
-                    e -> Native.sns_codebook_create(e, c.address(), address, Memory.address(out)));
+            engine.handle().call(engine, e -> Native.sns_codebook_create(e, c.address(), address, Memory.address(out)));
         }
         Reference.reachabilityFence(codes);
         Reference.reachabilityFence(staging);
@@ -81,18 +77,18 @@ public final class Codebook implements AutoCloseable {
         try (sns_codebook_config c = Structs.of(config);
                 sns_codebook_learning learning = new sns_codebook_learning()) {
             learning.struct_size(learning.sizeof());
-            call(
-                    engine.handle(),
-                    engine,
-                    e -> Native.sns_codebook_learn(
-                            e,
-                            c.address(),
-                            address,
-                            rows,
-                            maxIterations,
-                            seed,
-                            learning.address(),
-                            Memory.address(out)));
+            engine.handle()
+                    .call(
+                            engine,
+                            e -> Native.sns_codebook_learn(
+                                    e,
+                                    c.address(),
+                                    address,
+                                    rows,
+                                    maxIterations,
+                                    seed,
+                                    learning.address(),
+                                    Memory.address(out)));
             return new Learned(
                     new Codebook(engine, config, out.getLong(0)),
                     learning.iterations(),
@@ -116,7 +112,7 @@ public final class Codebook implements AutoCloseable {
         FloatBuffer out = Memory.allocate(Math.multiplyExact(Math.max(1, count), Float.BYTES))
                 .asFloatBuffer()
                 .limit(count);
-        call(handle, this, address -> Native.sns_codebook_codes(address, Memory.address(out), count));
+        handle.call(this, address -> Native.sns_codebook_codes(address, Memory.address(out), count));
         return out;
     }
 
@@ -146,7 +142,7 @@ public final class Codebook implements AutoCloseable {
         Staging staging = new Staging();
         long in = read(tokens, staging);
         LongBuffer target = Memory.target(ids);
-        call(handle, this, address -> Native.sns_codebook_encode(address, in, rows, Memory.address(target)));
+        handle.call(this, address -> Native.sns_codebook_encode(address, in, rows, Memory.address(target)));
         Memory.finish(target, ids);
         Reference.reachabilityFence(tokens);
         Reference.reachabilityFence(staging);
@@ -169,7 +165,7 @@ public final class Codebook implements AutoCloseable {
         long direct = Memory.address(ids);
         long in = direct != 0 ? direct : staging.copy(ids);
         FloatBuffer target = Memory.target(tokens);
-        call(handle, this, address -> Native.sns_codebook_decode(address, in, rows, Memory.address(target)));
+        handle.call(this, address -> Native.sns_codebook_decode(address, in, rows, Memory.address(target)));
         Memory.finish(target, tokens);
         Reference.reachabilityFence(ids);
         Reference.reachabilityFence(staging);
@@ -178,20 +174,6 @@ public final class Codebook implements AutoCloseable {
     @Override
     public void close() {
         handle.close();
-    }
-
-    private interface Call {
-        int run(long address);
-    }
-
-    private static void call(Handle handle, Object owner, Call call) {
-        long address = handle.acquire();
-        try {
-            Errors.check(call.run(address));
-        } finally {
-            handle.release();
-            Reference.reachabilityFence(owner);
-        }
     }
 
     private static long read(FloatBuffer values, Staging staging) {

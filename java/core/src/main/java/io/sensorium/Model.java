@@ -423,18 +423,8 @@ public final class Model implements AutoCloseable {
             handle.close();
         }
 
-        private interface Call {
-            int run(long address);
-        }
-
-        private void call(Call call) {
-            long address = handle.acquire();
-            try {
-                Errors.check(call.run(address));
-            } finally {
-                handle.release();
-                Reference.reachabilityFence(this);
-            }
+        private void call(Handle.Call call) {
+            handle.call(this, call);
         }
     }
 }

@@ -562,18 +562,8 @@ public final class Session implements AutoCloseable {
         return Memory.view(out.getLong(0), bytes);
     }
 
-    private interface Call {
-        int run(long address);
-    }
-
-    private void call(Call call) {
-        long address = handle.acquire();
-        try {
-            Errors.check(call.run(address));
-        } finally {
-            handle.release();
-            Reference.reachabilityFence(this);
-        }
+    private void call(Handle.Call call) {
+        handle.call(this, call);
     }
 
     /** Frees the workspace. Buffers of results must not be used afterwards: their memory is gone. */

@@ -32,6 +32,11 @@ final class Report {
         this.secondsPerRow = secondsPerRow;
     }
 
+    /** Of the checkout, as the launcher found it. */
+    static String commit() {
+        return System.getProperty("sensorium.commit", "unknown");
+    }
+
     /** Time of a work at the ceiling. */
     static double ceilingMillis(Main.Result r, Map<Integer, Ceiling> ceilings) {
         Ceiling c = ceilings.get(r.threads());
@@ -44,7 +49,7 @@ final class Report {
         ObjectNode root = mapper.createObjectNode();
         Device cpu = Device.cpu();
         root.put("date", LocalDate.now().toString())
-                .put("commit", System.getProperty("sensorium.commit", "unknown"))
+                .put("commit", commit())
                 .put("cpu", cpu.name())
                 .put("isa", cpu.isa())
                 .put("processors", cpu.units())

@@ -36,8 +36,9 @@ final class Summary {
             throw new IllegalArgumentException("the README's table is of one thread, which was not measured");
         }
         StringBuilder text = new StringBuilder();
-        text.append("One thread of an %s, medians; a ratio is a peer's time over ours, taken in turns in one process.%n"
-                .formatted(Device.cpu().name()));
+        text.append(
+                "One thread of an %s, commit %s, medians; a ratio is a peer's time over ours, taken in turns in one process.%n"
+                        .formatted(Device.cpu().name(), Report.commit()));
         text.append("Ceiling: %.0f GFLOP/s in fp32%s, measured in the same run.%n%n"
                 .formatted(one.gflops(), one.bf16Gflops() > 0 ? ", %.0f in bfloat16".formatted(one.bf16Gflops()) : ""));
         text.append("| Work | Sensorium | of the ceiling | peers |%n|---|---|---|---|%n".formatted());

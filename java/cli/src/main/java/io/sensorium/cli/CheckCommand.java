@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -59,11 +60,8 @@ final class CheckCommand implements Callable<Integer> {
     @Option(names = "--save", paramLabel = "FILE", description = "Store these results.")
     private Path save;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -80,7 +78,7 @@ final class CheckCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--golden runs by itself: no --timing, --baseline, --save");
         }
-        try (Engine engine = Engine.builder().threads(threads).open()) {
+        try (Engine engine = options.open()) {
             return golden != null ? golden(engine) : ops(engine);
         }
     }
@@ -111,7 +109,7 @@ final class CheckCommand implements Callable<Integer> {
         if (save != null) {
             Baseline.save(root, save);
         }
-        if (json) {
+        if (options.json) {
             out.println(root.toPrettyString());
         } else {
             print(root, out, stored);
@@ -259,7 +257,7 @@ final class CheckCommand implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         boolean ok = outcomes.stream().noneMatch(o -> o.status().equals("FAIL"));
-        if (json) {
+        if (options.json) {
             ObjectNode root = new ObjectMapper().createObjectNode();
             ArrayNode array = root.putArray("cases");
             for (GoldenCases.Outcome o : outcomes) {

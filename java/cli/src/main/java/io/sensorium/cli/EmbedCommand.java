@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -42,11 +43,8 @@ final class EmbedCommand implements Callable<Integer> {
     @Option(names = "--out", required = true, paramLabel = "F", description = "The safetensors file to write.")
     private Path out;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -56,14 +54,14 @@ final class EmbedCommand implements Callable<Integer> {
         Inputs.checkWritable(out);
         SafetensorsWriter writer = new SafetensorsWriter();
         Map<String, Tensor> tensors;
-        try (Engine engine = Engine.builder().threads(threads).open();
+        try (Engine engine = options.open();
                 Embedder embedder = Embedder.open(engine, model, config);
                 Safetensors inputs = Safetensors.open(in)) {
             tensors = embedder.run(inputs);
         }
         tensors.forEach((name, tensor) -> writer.add(name, tensor.values(), tensor.shape()));
         writer.write(out);
-        if (json) {
+        if (options.json) {
             ObjectNode root = new ObjectMapper().createObjectNode();
             tensors.forEach((name, tensor) -> {
                 ArrayNode shape = root.putArray(name);

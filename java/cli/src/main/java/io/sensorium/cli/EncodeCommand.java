@@ -46,6 +46,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -101,11 +102,8 @@ final class EncodeCommand implements Callable<Integer> {
     @Option(names = "--plot", paramLabel = "F", description = "Also draw the request as a PNG.")
     private Path plot;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -154,7 +152,7 @@ final class EncodeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Inputs.checkWritable(out, plot);
-        try (Engine engine = Engine.builder().threads(threads).open();
+        try (Engine engine = options.open();
                 ModelSpec modelSpec = model();
                 Model built = modelSpec.build(engine)) {
             if (video()) {
@@ -169,7 +167,7 @@ final class EncodeCommand implements Callable<Integer> {
                                 built,
                                 engine,
                                 title,
-                                json,
+                                options.json,
                                 spec.commandLine().getOut());
                 return 0;
             }
@@ -198,7 +196,7 @@ final class EncodeCommand implements Callable<Integer> {
                 if (plot != null) {
                     EncodePlot.write(scene(engine, modelSpec, loaded, session, result), plot);
                 }
-                if (json) {
+                if (options.json) {
                     printJson(engine, modelSpec, loaded, result);
                 } else {
                     printTable(engine, modelSpec, loaded, result);

@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -87,11 +88,8 @@ final class FeaturesCommand implements Callable<Integer> {
             description = "With --stream: fail unless the features equal those of the whole sound bit for bit.")
     private boolean checkOffline;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -153,7 +151,7 @@ final class FeaturesCommand implements Callable<Integer> {
         }
         ImagePreset chosen = ImagePresets.configured(name, parameters);
         PictureFeatures features;
-        try (Engine engine = Engine.builder().threads(threads).open()) {
+        try (Engine engine = options.open()) {
             features = PictureFeatures.run(
                     engine, chosen, in.stream().map(InputFile::of).toList());
         }
@@ -161,7 +159,7 @@ final class FeaturesCommand implements Callable<Integer> {
                 new SafetensorsWriter().metadata("preset", chosen.name()).metadata("reference", chosen.reference());
         features.addTo(writer);
         writer.write(out);
-        if (json) {
+        if (options.json) {
             ObjectNode root = root(chosen.name(), chosen.reference());
             features.describe(root);
             print(root.put("out", out.toString()));
@@ -191,7 +189,7 @@ final class FeaturesCommand implements Callable<Integer> {
             return stream(chosen, new Sound(one.clips().get(0), own, 1), stream);
         }
         SoundFeatures features;
-        try (Engine engine = Engine.builder().threads(threads).open()) {
+        try (Engine engine = options.open()) {
             features = SoundFeatures.run(
                     engine, chosen, inputs, InputFile.of(in.get(0)).name());
         }
@@ -199,7 +197,7 @@ final class FeaturesCommand implements Callable<Integer> {
                 new SafetensorsWriter().metadata("preset", name).metadata("reference", chosen.reference());
         features.addTo(writer);
         writer.write(out);
-        if (json) {
+        if (options.json) {
             ObjectNode root = root(name, chosen.reference());
             features.describe(root);
             print(root.put("out", out.toString()));
@@ -241,7 +239,7 @@ final class FeaturesCommand implements Callable<Integer> {
         LogMelConfig logMel = FeatureStream.config(chosen, maximum);
         FeatureStream.Run run;
         boolean equal = true;
-        try (Engine engine = Engine.builder().threads(threads).open()) {
+        try (Engine engine = options.open()) {
             run = FeatureStream.run(engine, logMel, sound, millis);
             if (checkOffline) {
                 equal = same(run.values(), FeatureStream.offline(engine, logMel, sound));
@@ -255,7 +253,7 @@ final class FeaturesCommand implements Callable<Integer> {
                     .write(out);
         }
         String offline = !checkOffline ? "not compared" : equal ? "bit-equal" : "DIFFERENT";
-        if (json) {
+        if (options.json) {
             spec.commandLine()
                     .getOut()
                     .println(new ObjectMapper()

@@ -36,6 +36,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -82,9 +83,6 @@ final class HealthCommand implements Callable<Integer> {
             description = "For --data: only items of these splits: ${COMPLETION-CANDIDATES}.")
     private List<Split> splits;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
     @Option(
             names = "--pair",
             defaultValue = "image,text",
@@ -111,8 +109,8 @@ final class HealthCommand implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "Of the resampling (default: 1).")
     private long seed;
 
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -142,7 +140,7 @@ final class HealthCommand implements Callable<Integer> {
         if (html != null) {
             Files.writeString(html, HealthPage.html(report));
         }
-        if (json) {
+        if (options.json) {
             spec.commandLine().getOut().println(tree(report).toPrettyString());
         } else {
             print(report);
@@ -205,7 +203,7 @@ final class HealthCommand implements Callable<Integer> {
         List<float[]> ofX = new ArrayList<>();
         List<float[]> ofY = new ArrayList<>();
         try (Progress progress = new Progress();
-                Engine engine = Engine.builder().threads(threads).open();
+                Engine engine = options.open();
                 ModelSpec modelSpec = Models.open(model);
                 Embedder embedder = new Embedder(engine, modelSpec);
                 Stream<Item> items = Sets.open(source.data, progress).items()) {

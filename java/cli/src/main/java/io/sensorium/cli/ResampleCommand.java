@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -44,11 +45,8 @@ final class ResampleCommand implements Callable<Integer> {
     @Option(names = "--out", required = true, paramLabel = "F", description = "The safetensors file to write.")
     private Path out;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -65,7 +63,7 @@ final class ResampleCommand implements Callable<Integer> {
         FloatBuffer values = null;
         int samples = 0;
         long start = System.nanoTime();
-        try (Engine engine = Engine.builder().threads(threads).open()) {
+        try (Engine engine = options.open()) {
             for (FloatBuffer clip : sounds.clips()) {
                 FloatBuffer one = Inputs.named(file.name(), () -> Inputs.atRate(engine, clip, from, to));
                 samples = one.remaining();
@@ -85,7 +83,7 @@ final class ResampleCommand implements Callable<Integer> {
                 .metadata("sample_rate", String.valueOf(to))
                 .add("output", values.flip(), shape)
                 .write(out);
-        if (json) {
+        if (options.json) {
             ObjectNode root = new ObjectMapper()
                     .createObjectNode()
                     .put("from", from)

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -49,11 +50,8 @@ final class SearchCommand implements Callable<Integer> {
     @Option(names = "--html", paramLabel = "F", description = "Also write a page with pictures and players.")
     private Path html;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads; 0 (default) = all processors.")
-    private int threads;
-
-    @Option(names = "--json", description = "Print JSON.")
-    private boolean json;
+    @Mixin
+    private RunOptions options;
 
     @Spec
     private CommandSpec spec;
@@ -76,7 +74,7 @@ final class SearchCommand implements Callable<Integer> {
         if (k < 1 || k > VectorIndex.MAX_K) {
             throw new UserError("--k must be in [1, " + VectorIndex.MAX_K + "]");
         }
-        try (Engine engine = Engine.builder().threads(threads).open();
+        try (Engine engine = options.open();
                 SearchIndex found = SearchIndex.open(engine, index);
                 ModelSpec modelSpec = Models.open(model);
                 Embedder embedder = new Embedder(engine, modelSpec)) {
@@ -88,7 +86,7 @@ final class SearchCommand implements Callable<Integer> {
             if (html != null) {
                 ResultPage.write(html, asked(), hits);
             }
-            if (json) {
+            if (options.json) {
                 printJson(hits);
             } else {
                 printTable(hits);

@@ -3,6 +3,7 @@ package io.sensorium.internal;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
@@ -53,6 +54,26 @@ public final class Handle {
     /** Ends a call. */
     public void release() {
         state.release();
+    }
+
+    /** A native function that returns a status code. */
+    public interface Call {
+        int run(long address);
+    }
+
+    /**
+     * One call on the open object; its error code becomes an exception.
+     *
+     * @param owner kept from being collected until the call returns
+     */
+    public void call(Object owner, Call call) {
+        long address = acquire();
+        try {
+            Errors.check(call.run(address));
+        } finally {
+            release();
+            Reference.reachabilityFence(owner);
+        }
     }
 
     /** Throws {@link IllegalStateException} after close. */
