@@ -44,7 +44,7 @@ version=$(nvcc --version | sed -n 's/.*release .*, V//p')
   echo "# nvcc $version: arch registers stack spills shared mma.sync ldmatrix cp.async kernel"
   # The name of a kernel without its file's hash, its namespaces and its arguments.
   cat "$work"/*.rows | c++filt |
-    sed -E 's/\(anonymous namespace\)::|\((int|bool)\)//g; s/sns::(gpu::)?//g; s/ void / /; s/\(.*$//' |
+    sed -E 's/\(anonymous namespace\)::|\((int|bool|[a-z:]*Passes)\)//g; s/sns::(gpu::)?//g; s/ void / /; s/\(.*$//' |
     LC_ALL=C sort -k 9 -k 1,1
 } >"$work/table"
 

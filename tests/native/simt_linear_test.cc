@@ -7,8 +7,9 @@ namespace {
 
 void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool align) {
   const int64_t ldx = align ? round_up(in, 4) : in + random.integer(0, 4), ldy = out + random.integer(0, 3);
-  auto x = normal(random, rows * ldx), weight = normal(random, out * in);
-  auto bias = normal(random, out), residual = normal(random, rows * ldy);
+  const bool positive = few(rows, in, out);
+  auto x = normal(random, rows * ldx, 1, positive), weight = normal(random, out * in, 1, positive);
+  auto bias = normal(random, out, 1, positive), residual = normal(random, rows * ldy, 1, positive);
   Guarded<float> y(rows * ldy);
   LinearArgs args;
   args.x = x.data(), args.rows = rows, args.ldx = ldx, args.y = y.data(), args.ldy = ldy;
@@ -16,8 +17,9 @@ void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool a
   if (random.coin()) args.residual = residual.data(), args.ld_residual = ldy;
   if (random.coin()) args.residual_period = random.integer(1, rows);
   const float* b = random.coin() ? bias.data() : nullptr;
-  PackedBlock block(linear_cuda_bytes(out, in));
-  const LinearCudaWeights w = pack_linear_cuda(weight.data(), b, out, in, block.data(), block.data());
+  const int parts = random.coin() ? 2 : 3;
+  PackedBlock block(linear_cuda_bytes(out, in, parts));
+  const LinearCudaWeights w = pack_linear_cuda(weight.data(), b, out, in, block.data(), block.data(), parts);
   const bool strict = random.coin();
   ASSERT_EQ(0, linear_cuda(w, args, strict ? Precision::kStrict : Precision::kFast, nullptr));
   Guarded<double> ref(rows * out);

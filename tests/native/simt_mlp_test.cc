@@ -9,10 +9,10 @@ struct Layer {
   Guarded<float> weight;
   PackedBlock block;
   LinearCudaWeights packed;
-  Layer(Random& random, int64_t out, int64_t in, const float* bias)
-      : weight(normal(random, out * in, 1 / std::sqrt(static_cast<double>(in)))),
-        block(linear_cuda_bytes(out, in)),
-        packed(pack_linear_cuda(weight.data(), bias, out, in, block.data(), block.data())) {}
+  Layer(Random& random, int64_t out, int64_t in, const float* bias, bool positive, int parts = 2)
+      : weight(normal(random, out * in, 1 / std::sqrt(static_cast<double>(in)), positive)),
+        block(linear_cuda_bytes(out, in, parts)),
+        packed(pack_linear_cuda(weight.data(), bias, out, in, block.data(), block.data(), parts)) {}
 };
 
 template <class Args>
@@ -29,9 +29,11 @@ TEST(SimtMlp, MatchesOracle) {
   under_every_schedule("mlp", 3, [](Random& random) {
     const int64_t rows = random.integer(1, 40), in = random.integer(1, 40), hidden = random.integer(1, 90),
                   out = random.integer(1, 40);
-    auto up_bias = normal(random, hidden), down_bias = normal(random, out), x = normal(random, rows * in),
-         residual = normal(random, rows * out);
-    Layer up(random, hidden, in, up_bias.data()), down(random, out, hidden, down_bias.data());
+    const bool positive = few(rows, in, out);
+    auto up_bias = normal(random, hidden, 1, positive), down_bias = normal(random, out, 1, positive),
+         x = normal(random, rows * in, 1, positive), residual = normal(random, rows * out, 1, positive);
+    Layer up(random, hidden, in, up_bias.data(), positive),
+        down(random, out, hidden, down_bias.data(), positive);
     Guarded<float> y(rows * out);
     const auto args = random_args<MlpArgs>(random, rows, in, out, x.data(), y.data(), residual.data());
     PackedBlock workspace(mlp_cuda_workspace(up.packed, rows));
@@ -48,9 +50,10 @@ TEST(SimtGatedMlp, MatchesOracle) {
   under_every_schedule("gated_mlp", 3, [](Random& random) {
     const int64_t rows = random.integer(1, 40), in = random.integer(1, 40), hidden = random.integer(1, 90),
                   out = random.integer(1, 40);
-    auto x = normal(random, rows * in), residual = normal(random, rows * out);
-    Layer gate(random, hidden, in, nullptr), up(random, hidden, in, nullptr),
-        down(random, out, hidden, nullptr);
+    const bool positive = few(rows, in, out);
+    auto x = normal(random, rows * in, 1, positive), residual = normal(random, rows * out, 1, positive);
+    Layer gate(random, hidden, in, nullptr, positive, 3), up(random, hidden, in, nullptr, positive, 3),
+        down(random, out, hidden, nullptr, positive);
     Guarded<float> y(rows * out);
     const auto args = random_args<GatedMlpArgs>(random, rows, in, out, x.data(), y.data(), residual.data());
     PackedBlock workspace(gated_mlp_cuda_workspace(gate.packed, rows));

@@ -50,15 +50,17 @@ __device__ inline void split_pair(float a, float b, int i, Fragment* f) {
 }
 
 /// Rows of packed weights. The padding makes the eight rows of one ldmatrix fall into different banks.
-template <int kRows, int kK, bool kSplit>
+template <int kRows, int kK, int kParts>
 struct SplitOperand {
   static constexpr int kLd = kK + 8;
   struct Stage {
     uint16_t hi[kRows * kLd];
-    uint16_t lo[kSplit ? kRows * kLd : 1];
+    uint16_t lo[kParts > 1 ? kRows* kLd : 1];
+    uint16_t rest[kParts > 2 ? kRows* kLd : 1];
   };
   const uint16_t *hi, *lo;
   int64_t ld, rows;  ///< ld is a multiple of 32
+  const uint16_t* rest = nullptr;
 
   template <int kThreads>
   __device__ void load(Stage* stage, int64_t row0, int64_t k0) const {
@@ -67,14 +69,16 @@ struct SplitOperand {
       const bool valid = row0 + r < rows;
       const int64_t at = (valid ? row0 + r : 0) * ld + k0 + c;
       cp_async16(stage->hi + r * kLd + c, hi + at, valid);
-      if (kSplit) cp_async16(stage->lo + r * kLd + c, lo + at, valid);
+      if (kParts > 1) cp_async16(stage->lo + r * kLd + c, lo + at, valid);
+      if (kParts > 2) cp_async16(stage->rest + r * kLd + c, rest + at, valid);
     }
   }
   __device__ static void read(const Stage& stage, int row, int k, int lane, Fragment* f) {
     // Matrices (row, k), (row, k + 8), (row + 8, k), (row + 8, k + 8).
     const int offset = (row + lane % 8 + lane / 16 * 8) * kLd + k + lane / 8 % 2 * 8;
     ldmatrix_x4(f->hi, stage.hi + offset);
-    if (kSplit) ldmatrix_x4(f->lo, stage.lo + offset);
+    if (kParts > 1) ldmatrix_x4(f->lo, stage.lo + offset);
+    if (kParts > 2) ldmatrix_x4(f->rest, stage.rest + offset);
   }
 };
 

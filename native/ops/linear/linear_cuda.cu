@@ -1,5 +1,7 @@
 #include "ops/linear/linear_cuda.h"
 
+#include <type_traits>
+
 #include "backend/cuda/activation.h"
 #include "ops/linear/gemm_tile_cuda.h"
 #include "ops/linear/linear_product_cuda.h"
@@ -9,21 +11,21 @@ namespace {
 
 using gpu::Passes;
 
-template <class Shape, bool kAligned, bool kStrict>
+template <class Shape, bool kAligned, Passes kPasses>
 struct Linear {
-  using A = gpu::FloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1, kAligned>;
-  using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict>;
-  using Tile = gpu::GemmTile<Shape, kStrict ? Passes::kSplitAB : Passes::kOne, A, B>;
+  using A = gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(kPasses), kAligned>;
+  using B = gpu::SplitOperand<Shape::kN, Shape::kK, gpu::parts_b(kPasses)>;
+  using Tile = gpu::GemmTile<Shape, kPasses, A, B>;
 };
 
-template <class Shape, bool kAligned, bool kStrict>
+template <class Shape, bool kAligned, Passes kPasses>
 __global__ void __launch_bounds__(Shape::kThreads, 2)
     linear_kernel(LinearCudaWeights w, LinearArgs args, const float* factor) {
-  using L = Linear<Shape, kAligned, kStrict>;
+  using L = Linear<Shape, kAligned, kPasses>;
   SNS_DYNAMIC_SHARED(typename L::Tile::Stage, stages);
   const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
   typename L::Tile tile;
-  tile.run({args.x, args.ldx, args.rows, w.in}, {w.hi, w.lo, w.in_padded, w.out}, row0, column0,
+  tile.run({args.x, args.ldx, args.rows, w.in}, {w.hi, w.lo, w.in_padded, w.out, w.rest}, row0, column0,
            static_cast<int>(w.in_padded / Shape::kK), stages);
   const int64_t period = args.residual_period > 0 ? args.residual_period : args.rows;
   tile.for_each(stages, [&](int r, int c, float v) {
@@ -36,26 +38,28 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   });
 }
 
-template <class Shape, bool kAligned, bool kStrict>
+template <class Shape, bool kAligned, Passes kPasses>
 int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
   const dim3 grid(static_cast<unsigned>(ceil_div(w.out, Shape::kN)),
                   static_cast<unsigned>(ceil_div(args.rows, Shape::kM)));
-  return gpu::gpu_launch(linear_kernel<Shape, kAligned, kStrict>, grid, dim3(Shape::kThreads),
-                         Linear<Shape, kAligned, kStrict>::Tile::kShared, static_cast<gpu::Stream>(stream), w,
+  return gpu::gpu_launch(linear_kernel<Shape, kAligned, kPasses>, grid, dim3(Shape::kThreads),
+                         Linear<Shape, kAligned, kPasses>::Tile::kShared, static_cast<gpu::Stream>(stream), w,
                          args, factor);
 }
 
-template <bool kStrict>
+template <Passes kPasses>
 int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
   const bool aligned = reinterpret_cast<uintptr_t>(args.x) % 16 == 0 && args.ldx % 4 == 0;
-  if (!aligned) return launch<gpu::GemmSmall, false, kStrict>(w, args, factor, stream);
+  if (!aligned) return launch<gpu::GemmSmall, false, kPasses>(w, args, factor, stream);
   switch (gpu::gemm_shape(args.rows, w.out)) {
     case 0:
-      return launch<gpu::GemmNarrow, true, kStrict>(w, args, factor, stream);
+      return launch<gpu::GemmNarrow, true, kPasses>(w, args, factor, stream);
     case 1:
-      return launch<gpu::GemmSmall, true, kStrict>(w, args, factor, stream);
+      return launch<gpu::GemmSmall, true, kPasses>(w, args, factor, stream);
     default:
-      return launch<gpu::GemmLarge, true, kStrict>(w, args, factor, stream);
+      // Three parts of a large tile are more than the shared memory of a small sm_8x.
+      using Large = std::conditional_t<kPasses == Passes::kThirds, gpu::GemmSmall, gpu::GemmLarge>;
+      return launch<Large, true, kPasses>(w, args, factor, stream);
   }
 }
 
@@ -64,8 +68,9 @@ int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* fact
 int linear_product_cuda(const LinearCudaWeights& w, const LinearArgs& args, const float* factor,
                         Precision precision, void* stream) {
   if (args.rows == 0 || w.out == 0) return 0;
-  return precision == Precision::kStrict ? launch<true>(w, args, factor, stream)
-                                         : launch<false>(w, args, factor, stream);
+  if (precision == Precision::kFast) return launch<Passes::kOne>(w, args, factor, stream);
+  return w.rest ? launch<Passes::kThirds>(w, args, factor, stream)
+                : launch<Passes::kSplitAB>(w, args, factor, stream);
 }
 
 int linear_cuda(const LinearCudaWeights& w, const LinearArgs& args, Precision precision, void* stream) {

@@ -13,20 +13,22 @@ namespace sns {
 // the stream is past it.
 
 /// Weights split so that tensor cores give fp32 accuracy: W = hi + lo + O(2⁻¹⁷·W), both bfloat16, rows padded
-/// with zeros to `in_padded` (a multiple of 32).
+/// with zeros to `in_padded` (a multiple of 32). A third part is for products whose errors multiply.
 struct LinearCudaWeights {
-  const uint16_t* hi = nullptr;  ///< [out, in_padded]
-  const uint16_t* lo = nullptr;  ///< [out, in_padded]
-  const float* bias = nullptr;   ///< [out] or null
+  const uint16_t* hi = nullptr;    ///< [out, in_padded]
+  const uint16_t* lo = nullptr;    ///< [out, in_padded]
+  const uint16_t* rest = nullptr;  ///< [out, in_padded] or null
+  const float* bias = nullptr;     ///< [out] or null
   int64_t out = 0, in = 0, in_padded = 0;
 };
 
-size_t linear_cuda_bytes(int64_t out, int64_t in);
+/// parts: 2, or 3 with `rest`.
+size_t linear_cuda_bytes(int64_t out, int64_t in, int parts = 2);
 /// `weight` [out, in] and `bias` ([out] or null) are host memory.
 LinearCudaWeights pack_linear_cuda(const float* weight, const float* bias, int64_t out, int64_t in,
-                                   void* host, void* device);
-/// y = activation(x·Wᵀ + b) + residual. kStrict takes three bfloat16 passes (hi·hi + hi·lo + lo·hi), kFast
-/// one.
+                                   void* host, void* device, int parts = 2);
+/// y = activation(x·Wᵀ + b) + residual. kStrict takes three bfloat16 passes (hi·hi + hi·lo + lo·hi), six
+/// where the weights have a third part; kFast one.
 int linear_cuda(const LinearCudaWeights& w, const LinearArgs& args, Precision precision, void* stream);
 
 }  // namespace sns

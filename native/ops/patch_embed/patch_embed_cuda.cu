@@ -110,7 +110,7 @@ template <class Shape, bool kBytes, bool kStrict>
 struct PatchEmbed {
   using A = std::conditional_t<kBytes, ByteOperand<Shape::kM, Shape::kK>,
                                PatchFloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1>>;
-  using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict>;
+  using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict ? 2 : 1>;
   using Tile = gpu::GemmTile<Shape,
                              !kStrict ? Passes::kOne
                              : kBytes ? Passes::kSplitB

@@ -8,7 +8,7 @@ namespace {
 
 using Shape = gpu::GemmSmall;
 using A = gpu::FloatOperand<Shape::kM, Shape::kK, 2, true>;
-using B = gpu::SplitOperand<Shape::kN, Shape::kK, true>;
+using B = gpu::SplitOperand<Shape::kN, Shape::kK, 2>;
 using Tile = gpu::GemmTile<Shape, gpu::Passes::kSplitAB, A, B>;
 
 constexpr int kThreads = 128, kWarps = kThreads / 32;

@@ -6,9 +6,9 @@
 namespace sns {
 
 CudaLinear::CudaLinear(const CudaDevicePtr& device, const float* weight, const float* bias, int64_t out,
-                       int64_t in) {
-  block_ = CudaBlock::packed(device, linear_cuda_bytes(out, in), [&](void* host, void* on_device) {
-    weights_ = pack_linear_cuda(weight, bias, out, in, host, on_device);
+                       int64_t in, int parts) {
+  block_ = CudaBlock::packed(device, linear_cuda_bytes(out, in, parts), [&](void* host, void* on_device) {
+    weights_ = pack_linear_cuda(weight, bias, out, in, host, on_device, parts);
   });
 }
 

@@ -21,10 +21,11 @@ struct CudaScratch {
 class CudaLinear {
  public:
   CudaLinear() = default;
-  /// `weight` [out, in] and `bias` [out] or null, on the host.
-  CudaLinear(const CudaDevicePtr& device, const float* weight, const float* bias, int64_t out, int64_t in);
-  CudaLinear(const CudaDevicePtr& device, const Affine& affine, int64_t out, int64_t in)
-      : CudaLinear(device, affine.weight, affine.bias, out, in) {}
+  /// `weight` [out, in] and `bias` [out] or null, on the host; parts as linear_cuda_bytes has them.
+  CudaLinear(const CudaDevicePtr& device, const float* weight, const float* bias, int64_t out, int64_t in,
+             int parts = 2);
+  CudaLinear(const CudaDevicePtr& device, const Affine& affine, int64_t out, int64_t in, int parts = 2)
+      : CudaLinear(device, affine.weight, affine.bias, out, in, parts) {}
   /// Layers that read the same input, as one: their outputs stand side by side.
   static CudaLinear side_by_side(const CudaDevicePtr& device, std::initializer_list<Affine> parts,
                                  std::initializer_list<int64_t> outs, int64_t in);

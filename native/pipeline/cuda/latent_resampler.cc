@@ -26,8 +26,8 @@ struct Weights final : CudaCompressor {
       layer.q = CudaLinear(device, l.q, shape.q_width(), d);
       layer.kv = CudaLinear::side_by_side(device, {l.k, l.v}, {shape.k_width(), shape.v_width()}, d);
       layer.out = CudaLinear(device, l.o, d, shape.y_width());
-      if (c.gated_mlp) layer.gate = CudaLinear(device, l.gate, c.mlp_hidden, d);
-      layer.up = CudaLinear(device, l.up, c.mlp_hidden, d);
+      if (c.gated_mlp) layer.gate = CudaLinear(device, l.gate, c.mlp_hidden, d, 3);
+      layer.up = CudaLinear(device, l.up, c.mlp_hidden, d, c.gated_mlp ? 3 : 2);
       layer.down = CudaLinear(device, l.down, d, c.mlp_hidden);
       layers.push_back(std::move(layer));
     }
