@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What nvcc makes of the kernels, without a GPU: registers, stack, static shared memory and spills as ptxas tells, and
-# the tensor-core and asynchronous-copy instructions in the PTX. Fails on any spill, and where a kernel differs from
-# native/backend/cuda/resources.txt. A change on purpose is written there with
+# the tensor-core and asynchronous-copy instructions in the PTX. Fails on any spill, where ptxas cannot keep wgmma
+# asynchronous, and where a kernel differs from native/backend/cuda/resources.txt. A change on purpose is written there
+# with
 #   build-support/kernel-gates.sh --update
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,12 +17,15 @@ measure() {
   local at; at=$work/$(basename "$source" .cu).$arch
   nvcc -std=c++17 --expt-relaxed-constexpr -O3 -Inative -ptx "-arch=compute_$arch" "$source" -o "$at.ptx"
   ptxas -v "-arch=sm_$arch" "$at.ptx" -o "$at.cubin" >"$at.info" 2>&1 || { cat "$at.info" >&2; return 1; }
+  if grep -i 'wgmma.*serialized' "$at.info" >&2; then return 1; fi
   awk -v arch="sm_$arch" '
     FNR == NR {  # the PTX
       if (match($0, /\.entry [A-Za-z0-9_$]+/)) kernel = substr($0, RSTART + 7, RLENGTH - 7)
       if (/mma\.sync/) mma[kernel]++
       if (/ldmatrix\.sync/) ldmatrix[kernel]++
       if (/cp\.async\.c[ag]\./) copies[kernel]++
+      if (/wgmma\.mma_async/) wgmma[kernel]++
+      if (/cp\.async\.bulk\./) bulk[kernel]++
       next
     }
     /Compiling entry function/ { split($0, part, "\047"); kernel = part[2] }
@@ -29,8 +33,8 @@ measure() {
     /: Used [0-9]+ registers/ {
       match($0, /Used [0-9]+/); registers = substr($0, RSTART + 5, RLENGTH - 5)
       shared = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH - 11) : 0
-      printf "%s %d %d %d %d %d %d %d %s\n", arch, registers, stack, stores + loads, shared, mma[kernel],
-             ldmatrix[kernel], copies[kernel], kernel
+      printf "%s %d %d %d %d %d %d %d %d %d %s\n", arch, registers, stack, stores + loads, shared, mma[kernel],
+             ldmatrix[kernel], copies[kernel], wgmma[kernel], bulk[kernel], kernel
     }' "$at.ptx" "$at.info" >"$at.rows"
 }
 export -f measure
@@ -41,11 +45,11 @@ done | xargs -P "$(nproc)" -L 1 bash -c 'measure "$0" "$1" "'"$work"'"'
 
 version=$(nvcc --version | sed -n 's/.*release .*, V//p')
 {
-  echo "# nvcc $version: arch registers stack spills shared mma.sync ldmatrix cp.async kernel"
+  echo "# nvcc $version: arch registers stack spills shared mma.sync ldmatrix cp.async wgmma bulk kernel"
   # The name of a kernel without its file's hash, its namespaces and its arguments.
   cat "$work"/*.rows | c++filt |
     sed -E 's/\(anonymous namespace\)::|\((int|bool|[a-z:]*Passes)\)//g; s/sns::(gpu::)?//g; s/ void / /; s/\(.*$//' |
-    LC_ALL=C sort -k 9 -k 1,1
+    LC_ALL=C sort -k 11 -k 1,1
 } >"$work/table"
 
 if awk '!/^#/ && $4 > 0 { print "spills: " $0; bad = 1 } END { exit !bad }' "$work/table"; then exit 1; fi

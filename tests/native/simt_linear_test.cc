@@ -5,7 +5,8 @@
 namespace sns {
 namespace {
 
-void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool align) {
+void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool align, bool strict,
+                   int parts) {
   const int64_t ldx = align ? round_up(in, 4) : in + random.integer(0, 4), ldy = out + random.integer(0, 3);
   const bool positive = few(rows, in, out);
   auto x = normal(random, rows * ldx, 1, positive), weight = normal(random, out * in, 1, positive);
@@ -17,16 +18,19 @@ void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool a
   if (random.coin()) args.residual = residual.data(), args.ld_residual = ldy;
   if (random.coin()) args.residual_period = random.integer(1, rows);
   const float* b = random.coin() ? bias.data() : nullptr;
-  const int parts = random.coin() ? 2 : 3;
   PackedBlock block(linear_cuda_bytes(out, in, parts));
   const LinearCudaWeights w = pack_linear_cuda(weight.data(), b, out, in, block.data(), block.data(), parts);
-  const bool strict = random.coin();
   ASSERT_EQ(0, linear_cuda(w, args, strict ? Precision::kStrict : Precision::kFast, nullptr));
   Guarded<double> ref(rows * out);
   linear_ref(weight.data(), b, out, in, args, ref.data());
   EXPECT_LE(nmse(y.data(), ldy, ref.data(), rows, out), strict ? kLinearNmse : kLinearFastNmse)
       << rows << "x" << in << "x" << out;
   EXPECT_TRUE(y.intact());
+}
+
+void expect_linear(Random& random, int64_t rows, int64_t in, int64_t out, bool align) {
+  const bool strict = random.coin();
+  expect_linear(random, rows, in, out, align, strict, random.coin() ? 2 : 3);
 }
 
 TEST(SimtLinear, MatchesOracle) {
@@ -37,6 +41,7 @@ TEST(SimtLinear, MatchesOracle) {
 }
 
 TEST(SimtLinear, EveryTileShapeMatchesOracle) {
+  simt::set_compute_capability(80);
   under_every_schedule("linear, small tiles", 1, [](Random& random) {
     expect_linear(random, 64 * random.integer(3, 4) - 1, 70, 64 * 11 - 3, true);
   });
@@ -45,6 +50,21 @@ TEST(SimtLinear, EveryTileShapeMatchesOracle) {
   simt::set_schedule(simt::schedules(1)[3]);
   expect_linear(random, 128 * 44 - 5, 97, 64 * 3 - 1, true);
   simt::set_schedule({});
+  simt::set_compute_capability(90);
+}
+
+// A few tiles a block, columns and rows that end anywhere in a tile, and more steps than the ring has stages.
+TEST(SimtLinear, WgmmaMatchesOracle) {
+  under_every_schedule("linear, wgmma", 2, [](Random& random) {
+    const int64_t across = random.integer(1, 3),
+                  down = 1 + simt::kMultiprocessors * random.integer(1, 2) / across;
+    const int64_t rows = 128 * down - random.integer(0, 127), out = 128 * across - random.integer(0, 127);
+    const int64_t in = random.integer(128, 400);
+    ASSERT_TRUE(gpu::gemm_wgmma(rows, out, in, 90, simt::kMultiprocessors));
+    expect_linear(random, rows, in, out, true, false, 2);
+    expect_linear(random, rows, in, out, true, true, 2);
+    expect_linear(random, rows, in, out, true, true, 3);
+  });
 }
 
 }  // namespace

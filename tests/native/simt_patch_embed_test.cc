@@ -1,3 +1,4 @@
+#include "backend/cuda/tuning.h"
 #include "ops/patch_embed/patch_embed_cuda.h"
 #include "simt_support.h"
 
@@ -99,6 +100,7 @@ TEST(SimtPatchEmbed, MatchesOracle) {
 
 TEST(SimtPatchEmbed, LargeTilesMatchOracle) {
   Random random(5);
+  simt::set_compute_capability(80);
   simt::set_schedule(simt::schedules(5)[3]);
   for (const auto source : {PixelSource::kU8Interleaved, PixelSource::kF32Planar}) {
     PatchGeometry g;
@@ -106,6 +108,23 @@ TEST(SimtPatchEmbed, LargeTilesMatchOracle) {
     expect_patches(random, g, source, 3, 64 * 132 - 5, Precision::kStrict);
   }
   simt::set_schedule({});
+  simt::set_compute_capability(90);
+}
+
+TEST(SimtPatchEmbed, WgmmaMatchesOracle) {
+  under_every_schedule("patch_embed, wgmma", 1, [](Random& random) {
+    for (const auto source :
+         {PixelSource::kU8Interleaved, PixelSource::kF32Planar, PixelSource::kF32Transposed}) {
+      PatchGeometry g;
+      g.channels = random.integer(2, 4), g.patch_h = g.patch_w = random.integer(8, 9);
+      g.stride_h = g.stride_w = random.integer(7, 8);
+      const int64_t pictures = random.integer(9, 40),
+                    out = 128 * simt::kMultiprocessors - random.integer(0, 100);
+      ASSERT_TRUE(gpu::gemm_wgmma(pictures, out, g.patch_size(), 90, simt::kMultiprocessors));
+      expect_patches(random, g, source, pictures, out, Precision::kStrict);
+      expect_patches(random, g, source, pictures, out, Precision::kFast);
+    }
+  });
 }
 
 }  // namespace

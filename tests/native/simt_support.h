@@ -26,6 +26,22 @@ void under_every_schedule(const char* op, int cases, Test test) {
   simt::set_schedule({});
 }
 
+/// Runs `test` under every schedule; returns under how many it returned false or threw a Fault.
+template <class Test>
+inline int failures(Test test) {
+  int failed = 0;
+  for (const auto& schedule : simt::schedules(7)) {
+    simt::set_schedule(schedule);
+    try {
+      if (!test()) ++failed;
+    } catch (const simt::Fault&) {
+      ++failed;
+    }
+  }
+  simt::set_schedule({});
+  return failed;
+}
+
 /// With a handful of outputs, or of weights that all outputs share, Σref² can come out near zero by
 /// cancellation, and NMSE then says nothing of the kernel: such cases get positive operands only, as on the
 /// CPU.

@@ -4,28 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "backend/cuda/kernel.h"
-#include "check/guarded.h"
+#include "simt_support.h"
 
 namespace sns {
 namespace {
 
 using gpu::gpu_launch;
-
-/// Runs `test` under every schedule; returns under how many it returned false or threw a Fault.
-template <class Test>
-int failures(Test test) {
-  int failed = 0;
-  for (const auto& schedule : simt::schedules(7)) {
-    simt::set_schedule(schedule);
-    try {
-      if (!test()) ++failed;
-    } catch (const simt::Fault&) {
-      ++failed;
-    }
-  }
-  simt::set_schedule({});
-  return failed;
-}
 
 void block_sum(const float* x, float* y) {
   SNS_SHARED(float, partial, 8);
@@ -301,43 +285,6 @@ TEST(Simt, ReportsDivergentCollectives) {
   EXPECT_EQ(4, failures([] { return gpu_launch(divergent, 1, 32, 0, nullptr) == 0; }));
   EXPECT_EQ(4, failures([] { return gpu_launch(partial_mask, 1, 32, 0, nullptr) == 0; }));
 }
-
-// ---- mbarrier with bulk copies: producer and consumers
-// --------------------------------------------------------
-
-template <bool wait>
-void bulk_pipeline(const float* x, float* y, int tiles) {
-  SNS_SHARED(float, tile, 128);
-  SNS_SHARED(uint64_t, full, 1);
-  if (threadIdx.x == 0) simt::mbarrier_init(full, 1);
-  __syncthreads();
-  for (int i = 0; i < tiles; ++i) {
-    if (threadIdx.x == 0) {
-      simt::mbarrier_arrive_expect_tx(full, 512);
-      simt::bulk_copy(tile, x + 128 * i, 512, full);
-    }
-    if (wait) simt::mbarrier_wait(full, static_cast<uint32_t>(i & 1));
-    y[128 * i + static_cast<int>(threadIdx.x)] = tile[127 - threadIdx.x];
-    __syncthreads();
-  }
-}
-
-template <bool wait>
-int bulk_failures() {
-  alignas(16) static float x[3 * 128];
-  for (int i = 0; i < 3 * 128; ++i) x[i] = static_cast<float>(i);
-  return failures([] {
-    float y[3 * 128];
-    gpu_launch(bulk_pipeline<wait>, 1, 128, 0, nullptr, x, y, 3);
-    for (int i = 0; i < 3 * 128; ++i) {
-      if (y[i] != x[i / 128 * 128 + 127 - i % 128]) return false;
-    }
-    return true;
-  });
-}
-
-TEST(Simt, MbarrierOrdersBulkCopies) { EXPECT_EQ(0, bulk_failures<true>()); }
-TEST(Simt, CatchesMissingMbarrierWait) { EXPECT_GT(bulk_failures<false>(), 0); }
 
 TEST(Simt, IsFastEnoughForRealGrids) {
   std::vector<float> x(2000 * 256, 1.f), y(2000);

@@ -23,8 +23,8 @@
 /// `T name[count]` in static shared memory.
 #define SNS_SHARED(T, name, count) __shared__ T name[count]
 /// `T* name`: the dynamic shared memory of the launch.
-#define SNS_DYNAMIC_SHARED(T, name)                              \
-  extern __shared__ __align__(128) unsigned char sns_dynamic_[]; \
+#define SNS_DYNAMIC_SHARED(T, name)                               \
+  extern __shared__ __align__(1024) unsigned char sns_dynamic_[]; \
   T* name = reinterpret_cast<T*>(sns_dynamic_)
 
 #define SNS_UNROLL _Pragma("unroll")
@@ -45,6 +45,21 @@ inline int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared
   kernel<<<grid, block, shared_bytes, stream>>>(static_cast<P>(args)...);
   // clang-format on
   return cudaGetLastError();
+}
+
+/// Of the current device: 90 for 9.0; 0 if it does not say.
+inline int compute_capability() {
+  int device = 0, major = 0, minor = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  return 10 * major + minor;
+}
+inline int multiprocessors() {
+  int device = 0, count = 1;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device);
+  return count;
 }
 
 __device__ inline uint32_t shared_address(const void* p) {

@@ -3,6 +3,7 @@
 // Sizes of tiles and when to use them: what is worth changing after measuring on a new GPU. Nothing here
 // changes a result beyond the order of sums.
 
+#include <cstddef>
 #include <cstdint>
 
 namespace sns::gpu {
@@ -25,7 +26,26 @@ using GemmNarrow = GemmShape<32, 32, 2, 2, 4>;  ///< few rows: more blocks, deep
 constexpr int64_t kGemmLargeTiles = 132;
 constexpr int64_t kGemmSmallTiles = 32;
 
-/// 0 = GemmNarrow, 1 = GemmSmall, 2 = GemmLarge.
+/// On compute capability 9.0: a warpgroup that loads and two that multiply 64 rows each, for N columns. As
+/// many stages of kK as fit, kMostStages at most.
+template <int N>
+struct WgmmaShape {
+  static constexpr int kM = 128, kN = N, kK = 64, kMostStages = 4;
+  static constexpr int kLoaders = 128, kMultipliers = 256, kThreads = kLoaders + kMultipliers;
+  /// A block's 64 Ki registers are 168 a thread at first.
+  static constexpr int kLoaderRegisters = 72, kMultiplierRegisters = 216;
+};
+using WgmmaStrict = WgmmaShape<128>;
+using WgmmaFast = WgmmaShape<256>;  ///< one product of each pair: x is read half as often
+constexpr size_t kWgmmaSharedBytes = 227 * 1024;
+/// Pays when tiles of 128 × 128 fill the device and are deep enough for the ring to fill.
+constexpr int64_t kWgmmaDepth = 128;
+inline bool gemm_wgmma(int64_t m, int64_t n, int64_t k, int compute_capability, int64_t multiprocessors) {
+  const int64_t tiles = (m + 127) / 128 * ((n + 127) / 128);
+  return compute_capability == 90 && k >= kWgmmaDepth && tiles >= multiprocessors;
+}
+
+/// Elsewhere 0 = GemmNarrow, 1 = GemmSmall, 2 = GemmLarge.
 inline int gemm_shape(int64_t m, int64_t n) {
   const auto tiles = [&](int64_t tm, int64_t tn) { return ((m + tm - 1) / tm) * ((n + tn - 1) / tn); };
   if (tiles(GemmLarge::kM, GemmLarge::kN) >= kGemmLargeTiles) return 2;

@@ -6,6 +6,7 @@
 
 #include "backend/cuda/kernel.h"
 #include "backend/cuda/tuning.h"
+#include "ops/linear/linear_cuda.h"
 
 namespace sns::gpu {
 
@@ -49,7 +50,8 @@ __device__ inline void split_pair(float a, float b, int i, Fragment* f) {
   }
 }
 
-/// Rows of packed weights. The padding makes the eight rows of one ldmatrix fall into different banks.
+/// Rows of packed weights (LinearTiles). The padding makes the eight rows of one ldmatrix fall into different
+/// banks.
 template <int kRows, int kK, int kParts>
 struct SplitOperand {
   static constexpr int kLd = kK + 8;
@@ -59,7 +61,7 @@ struct SplitOperand {
     uint16_t rest[kParts > 2 ? kRows* kLd : 1];
   };
   const uint16_t *hi, *lo;
-  int64_t ld, rows;  ///< ld is a multiple of 32
+  int64_t in_padded, rows;
   const uint16_t* rest = nullptr;
 
   template <int kThreads>
@@ -67,7 +69,7 @@ struct SplitOperand {
     for (int i = static_cast<int>(threadIdx.x); i < kRows * kK / 8; i += kThreads) {
       const int r = i / (kK / 8), c = i % (kK / 8) * 8;
       const bool valid = row0 + r < rows;
-      const int64_t at = (valid ? row0 + r : 0) * ld + k0 + c;
+      const int64_t at = LinearTiles::at(valid ? row0 + r : 0, k0 + c, in_padded);
       cp_async16(stage->hi + r * kLd + c, hi + at, valid);
       if (kParts > 1) cp_async16(stage->lo + r * kLd + c, lo + at, valid);
       if (kParts > 2) cp_async16(stage->rest + r * kLd + c, rest + at, valid);

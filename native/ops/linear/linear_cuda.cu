@@ -4,6 +4,7 @@
 
 #include "backend/cuda/activation.h"
 #include "ops/linear/gemm_tile_cuda.h"
+#include "ops/linear/gemm_wgmma_cuda.h"
 #include "ops/linear/linear_product_cuda.h"
 
 namespace sns {
@@ -18,6 +19,28 @@ struct Linear {
   using Tile = gpu::GemmTile<Shape, kPasses, A, B>;
 };
 
+/// What becomes of the sums of x·Wᵀ.
+struct LinearOut {
+  const LinearCudaWeights& w;
+  const LinearArgs& args;
+  const float* factor;
+  int64_t row0 = 0;
+
+  __device__ void begin(int64_t row, int) { row0 = row; }
+  __device__ void put(int r, int64_t column, float v) const {
+    const int64_t row = row0 + r;
+    if (row >= args.rows || column >= w.out) return;
+    v = gpu::activate(args.activation, v + (w.bias ? w.bias[column] : 0.0f));
+    if (factor) v *= factor[row * args.ldy + column];
+    if (args.residual) {
+      const int64_t period = args.residual_period;
+      const int64_t from = period > 0 && row >= period ? row % period : row;
+      v += args.residual[from * args.ld_residual + column];
+    }
+    args.y[row * args.ldy + column] = v;
+  }
+};
+
 template <class Shape, bool kAligned, Passes kPasses>
 __global__ void __launch_bounds__(Shape::kThreads, 2)
     linear_kernel(LinearCudaWeights w, LinearArgs args, const float* factor) {
@@ -26,16 +49,36 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
   typename L::Tile tile;
   tile.run({args.x, args.ldx, args.rows, w.in}, {w.hi, w.lo, w.in_padded, w.out, w.rest}, row0, column0,
-           static_cast<int>(w.in_padded / Shape::kK), stages);
-  const int64_t period = args.residual_period > 0 ? args.residual_period : args.rows;
-  tile.for_each(stages, [&](int r, int c, float v) {
-    const int64_t row = row0 + r, column = column0 + c;
-    if (row >= args.rows || column >= w.out) return;
-    v = gpu::activate(args.activation, v + (w.bias ? w.bias[column] : 0.0f));
-    if (factor) v *= factor[row * args.ldy + column];
-    if (args.residual) v += args.residual[row % period * args.ld_residual + column];
-    args.y[row * args.ldy + column] = v;
-  });
+           static_cast<int>(ceil_div(w.in, Shape::kK)), stages);
+  const LinearOut out{w, args, factor, row0};
+  tile.for_each(stages, [&](int r, int c, float v) { out.put(r, column0 + c, v); });
+}
+
+template <class Shape, Passes kPasses>
+using LinearWgmma =
+    gpu::WgmmaGemm<Shape, kPasses, gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(kPasses), true>>;
+
+template <class Shape, Passes kPasses>
+__global__ void __launch_bounds__(Shape::kThreads, 1)
+    linear_wgmma_kernel(LinearCudaWeights w, LinearArgs args, const float* factor) {
+  if constexpr (gpu::kHopper) {
+    using Gemm = LinearWgmma<Shape, kPasses>;
+    SNS_DYNAMIC_SHARED(typename Gemm::Shared, shared);
+    using A = gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(kPasses), true>;
+    Gemm::run(
+        w, args.rows, shared,
+        [&](int64_t) {
+          return A{args.x, args.ldx, args.rows, w.in};
+        },
+        LinearOut{w, args, factor});
+  }
+}
+
+template <class Shape, Passes kPasses>
+int launch_wgmma(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
+  return gpu::gpu_launch(linear_wgmma_kernel<Shape, kPasses>, gpu::wgmma_grid<Shape>(args.rows, w.out),
+                         dim3(Shape::kThreads), sizeof(typename LinearWgmma<Shape, kPasses>::Shared),
+                         static_cast<gpu::Stream>(stream), w, args, factor);
 }
 
 template <class Shape, bool kAligned, Passes kPasses>
@@ -51,6 +94,10 @@ template <Passes kPasses>
 int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
   const bool aligned = reinterpret_cast<uintptr_t>(args.x) % 16 == 0 && args.ldx % 4 == 0;
   if (!aligned) return launch<gpu::GemmSmall, false, kPasses>(w, args, factor, stream);
+  if (gpu::gemm_wgmma(args.rows, w.out, w.in, gpu::compute_capability(), gpu::multiprocessors())) {
+    using Shape = std::conditional_t<kPasses == Passes::kOne, gpu::WgmmaFast, gpu::WgmmaStrict>;
+    return launch_wgmma<Shape, kPasses>(w, args, factor, stream);
+  }
   switch (gpu::gemm_shape(args.rows, w.out)) {
     case 0:
       return launch<gpu::GemmNarrow, true, kPasses>(w, args, factor, stream);

@@ -12,12 +12,24 @@ namespace sns {
 // both are 64-byte aligned. A workspace is device memory of the bytes asked for, private to the call until
 // the stream is past it.
 
-/// Weights split so that tensor cores give fp32 accuracy: W = hi + lo + O(2⁻¹⁷·W), both bfloat16, rows padded
-/// with zeros to `in_padded` (a multiple of 32). A third part is for products whose errors multiply.
+/// Where element (o, i) of weights lies: in tiles of kOut × kIn, along `in` first. A row of a tile is 128
+/// bytes in eight pieces of 16; piece p of row r stands at p ^ r % 8. That is shared memory as wgmma reads it
+/// with its 128-byte swizzle, so that one bulk copy brings a tile.
+struct LinearTiles {
+  static constexpr int kOut = 128, kIn = 64, kElements = kOut * kIn;
+  static constexpr int64_t padded(int64_t in) { return round_up(in, kIn); }
+  static constexpr int64_t at(int64_t o, int64_t i, int64_t in_padded) {
+    return (o / kOut * (in_padded / kIn) + i / kIn) * kElements + o % kOut * kIn +
+           ((i % kIn / 8) ^ (o % 8)) * 8 + i % 8;
+  }
+};
+
+/// Weights split so that tensor cores give fp32 accuracy: W = hi + lo + O(2⁻¹⁷·W), both bfloat16, padded with
+/// zeros to whole LinearTiles. A third part is for products whose errors multiply.
 struct LinearCudaWeights {
-  const uint16_t* hi = nullptr;    ///< [out, in_padded]
-  const uint16_t* lo = nullptr;    ///< [out, in_padded]
-  const uint16_t* rest = nullptr;  ///< [out, in_padded] or null
+  const uint16_t* hi = nullptr;  ///< [out, in_padded] in LinearTiles, as are the other parts
+  const uint16_t* lo = nullptr;
+  const uint16_t* rest = nullptr;  ///< or null
   const float* bias = nullptr;     ///< [out] or null
   int64_t out = 0, in = 0, in_padded = 0;
 };

@@ -10,20 +10,22 @@ namespace {
 LinearCudaWeights pack(const float* weight, const float* bias, bool has_bias, int64_t out, int64_t in,
                        int parts, DeviceBlock& block) {
   LinearCudaWeights w;
-  w.out = out, w.in = in, w.in_padded = round_up(in, 32);
-  const int64_t count = checked_mul(out, w.in_padded, "weight");
+  w.out = out, w.in = in, w.in_padded = LinearTiles::padded(in);
+  const int64_t rows = round_up(out, LinearTiles::kOut);
+  const int64_t count = checked_mul(rows, w.in_padded, "weight");
   uint16_t* hi = block.take(count, &w.hi);
   uint16_t* lo = block.take(count, &w.lo);
   uint16_t* rest = parts > 2 ? block.take(count, &w.rest) : nullptr;
   float* b = has_bias ? block.take(out, &w.bias) : nullptr;
   if (!hi) return w;
-  for (int64_t r = 0; r < out; ++r) {
+  for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < w.in_padded; ++c) {
-      float left = c < in ? weight[r * in + c] : 0.0f;
+      float left = r < out && c < in ? weight[r * in + c] : 0.0f;
+      const int64_t at = LinearTiles::at(r, c, w.in_padded);
       for (uint16_t* part : {hi, lo, rest}) {
         if (!part) break;
-        part[r * w.in_padded + c] = to_bf16(left);
-        left -= from_bf16(part[r * w.in_padded + c]);
+        part[at] = to_bf16(left);
+        left -= from_bf16(part[at]);
       }
     }
   }

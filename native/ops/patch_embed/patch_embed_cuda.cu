@@ -2,6 +2,7 @@
 
 #include "backend/cuda/search.h"
 #include "ops/linear/gemm_tile_cuda.h"
+#include "ops/linear/gemm_wgmma_cuda.h"
 
 namespace sns {
 namespace {
@@ -108,20 +109,29 @@ struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kParts, true> {
 
 template <class Shape, bool kBytes, bool kStrict>
 struct PatchEmbed {
+  static constexpr Passes kPasses = !kStrict ? Passes::kOne : kBytes ? Passes::kSplitB : Passes::kSplitAB;
   using A = std::conditional_t<kBytes, ByteOperand<Shape::kM, Shape::kK>,
                                PatchFloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1>>;
+
+  __device__ static A operand(const PatchEmbedCudaWeights& w, const PatchRow* rows) {
+    A a;
+    a.rows = rows, a.element = w.element, a.run = w.run;
+    if constexpr (kBytes) a.centre = w.centre;
+    return a;
+  }
+};
+
+template <class Shape, bool kBytes, bool kStrict>
+struct PatchEmbedTile : PatchEmbed<Shape, kBytes, kStrict> {
+  using P = PatchEmbed<Shape, kBytes, kStrict>;
   using B = gpu::SplitOperand<Shape::kN, Shape::kK, kStrict ? 2 : 1>;
-  using Tile = gpu::GemmTile<Shape,
-                             !kStrict ? Passes::kOne
-                             : kBytes ? Passes::kSplitB
-                                      : Passes::kSplitAB,
-                             A, B>;
+  using Tile = gpu::GemmTile<Shape, P::kPasses, typename P::A, B>;
 };
 
 template <class Shape, bool kBytes, bool kStrict>
 __global__ void __launch_bounds__(Shape::kThreads, 2)
     patch_embed_kernel(PatchEmbedCudaWeights w, PatchEmbedCudaArgs args) {
-  using P = PatchEmbed<Shape, kBytes, kStrict>;
+  using P = PatchEmbedTile<Shape, kBytes, kStrict>;
   SNS_DYNAMIC_SHARED(typename P::Tile::Stage, stages);
   SNS_SHARED(PatchRow, patches, Shape::kM);
   const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
@@ -131,12 +141,9 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
     patches[r] = patch_row(w, args, row0 + r, rows);
   }
   __syncthreads();
-  typename P::A a;
-  a.rows = patches, a.element = w.element, a.run = w.run;
-  if constexpr (kBytes) a.centre = w.centre;
   typename P::Tile tile;
-  tile.run(a, {w.linear.hi, w.linear.lo, w.linear.in_padded, w.linear.out}, row0, column0,
-           static_cast<int>(w.linear.in_padded / Shape::kK), stages);
+  tile.run(P::operand(w, patches), {w.linear.hi, w.linear.lo, w.linear.in_padded, w.linear.out}, row0,
+           column0, static_cast<int>(ceil_div(w.linear.in, Shape::kK)), stages);
   tile.for_each(stages, [&](int r, int c, float v) {
     const PatchRow& row = patches[r];
     const int64_t column = column0 + c;
@@ -151,12 +158,72 @@ int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void*
   const dim3 grid(static_cast<unsigned>(ceil_div(w.linear.out, Shape::kN)),
                   static_cast<unsigned>(ceil_div(args.max_rows, Shape::kM)));
   return gpu::gpu_launch(patch_embed_kernel<Shape, kBytes, kStrict>, grid, dim3(Shape::kThreads),
-                         PatchEmbed<Shape, kBytes, kStrict>::Tile::kShared, static_cast<gpu::Stream>(stream),
-                         w, args);
+                         PatchEmbedTile<Shape, kBytes, kStrict>::Tile::kShared,
+                         static_cast<gpu::Stream>(stream), w, args);
+}
+
+/// Where the sixteen rows of a warp go: lane r knows row r.
+struct PatchOut {
+  const PatchEmbedCudaWeights& w;
+  const PatchEmbedCudaArgs& args;
+  int64_t rows;
+  unsigned long long y = 0, position = 0;  ///< pointers; y is null past the last patch
+
+  __device__ void begin(int64_t row0, int lane) {
+    const PatchRow row = patch_row(w, args, row0 + lane % 16, rows);
+    y = reinterpret_cast<uintptr_t>(row.y);
+    position = reinterpret_cast<uintptr_t>(row.position);
+  }
+  __device__ void put(int r, int64_t column, float v) const {
+    auto* to = reinterpret_cast<float*>(__shfl_sync(0xFFFFFFFFu, y, r));
+    const auto* add = reinterpret_cast<const float*>(__shfl_sync(0xFFFFFFFFu, position, r));
+    if (!to || column >= w.linear.out) return;
+    v += w.linear.bias[column];
+    to[column] = add ? v + add[column] : v;
+  }
+};
+
+template <class Shape, bool kBytes, bool kStrict>
+struct PatchEmbedWgmma : PatchEmbed<Shape, kBytes, kStrict> {
+  using P = PatchEmbed<Shape, kBytes, kStrict>;
+  using Gemm = gpu::WgmmaGemm<Shape, P::kPasses, typename P::A, sizeof(PatchRow) * Shape::kM>;
+};
+
+template <class Shape, bool kBytes, bool kStrict>
+__global__ void __launch_bounds__(Shape::kThreads, 1)
+    patch_embed_wgmma_kernel(PatchEmbedCudaWeights w, PatchEmbedCudaArgs args) {
+  if constexpr (gpu::kHopper) {
+    using P = PatchEmbedWgmma<Shape, kBytes, kStrict>;
+    SNS_DYNAMIC_SHARED(typename P::Gemm::Shared, shared);
+    SNS_SHARED(PatchRow, patches, Shape::kM);
+    static_assert(Shape::kM == Shape::kLoaders);
+    const int64_t rows = *args.rows;
+    const auto operand = [&](int64_t row0) {  // by the loaders
+      constexpr int kBarrier = 1;
+      gpu::named_barrier(kBarrier, Shape::kLoaders);  // the last tile's have been read
+      patches[threadIdx.x] = patch_row(w, args, row0 + threadIdx.x, rows);
+      gpu::named_barrier(kBarrier, Shape::kLoaders);
+      return P::operand(w, patches);
+    };
+    P::Gemm::run(w.linear, rows, shared, operand, PatchOut{w, args, rows});
+  }
+}
+
+template <class Shape, bool kBytes, bool kStrict>
+int launch_wgmma(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void* stream) {
+  return gpu::gpu_launch(patch_embed_wgmma_kernel<Shape, kBytes, kStrict>,
+                         gpu::wgmma_grid<Shape>(args.max_rows, w.linear.out), dim3(Shape::kThreads),
+                         sizeof(typename PatchEmbedWgmma<Shape, kBytes, kStrict>::Gemm::Shared),
+                         static_cast<gpu::Stream>(stream), w, args);
 }
 
 template <bool kBytes, bool kStrict>
 int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void* stream) {
+  if (gpu::gemm_wgmma(args.max_rows, w.linear.out, w.linear.in, gpu::compute_capability(),
+                      gpu::multiprocessors())) {
+    return launch_wgmma<std::conditional_t<kStrict, gpu::WgmmaStrict, gpu::WgmmaFast>, kBytes, kStrict>(
+        w, args, stream);
+  }
   return gpu::gemm_shape(args.max_rows, w.linear.out) == 2
              ? launch<gpu::GemmLarge, kBytes, kStrict>(w, args, stream)
              : launch<gpu::GemmSmall, kBytes, kStrict>(w, args, stream);

@@ -36,7 +36,7 @@ struct Places {
 };
 
 Places lay_out(const PatchGeometry& g, int64_t out, DeviceBlock& block, PatchEmbedCudaWeights* w) {
-  const int64_t padded = round_up(g.patch_size(), 32);
+  const int64_t padded = LinearTiles::padded(g.patch_size());
   Places p;
   const std::byte* device;
   p.element = block.take(padded, &w->element);
@@ -65,7 +65,7 @@ PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& g, PixelSource 
   PatchEmbedCudaWeights w;
   const Places places = lay_out(g, out, block, &w);
   w.geometry = g, w.source = source;
-  const int64_t in = g.patch_size(), padded = round_up(in, 32);
+  const int64_t in = g.patch_size(), padded = LinearTiles::padded(in);
   w.run = static_cast<int32_t>(source == PixelSource::kU8Interleaved   ? g.patch_w * g.channels
                                : source == PixelSource::kF32Transposed ? g.patch_h
                                                                        : g.patch_w);

@@ -15,7 +15,7 @@ struct Merge {
   int64_t first_a, first_b;  ///< that are not protected
   int64_t padded;
   double* scale;      ///< [targets] 1/‖metric‖
-  uint16_t *hi, *lo;  ///< [targets, padded]
+  uint16_t *hi, *lo;  ///< [targets, padded] in LinearTiles
   float* max_norm;
   int64_t* ids;        ///< [candidates] best target, from first_b on
   double* similarity;  ///< [candidates]
@@ -31,11 +31,12 @@ struct Merge {
   Merge(const TokenMergeArgs& args, void* workspace) {
     a_rows = (args.rows + 1) / 2, b_rows = args.rows / 2, kept = a_rows - args.merge;
     first_a = (args.protect + 1) / 2, first_b = args.protect / 2;
-    padded = round_up(args.metric_dim, 32);
+    padded = LinearTiles::padded(args.metric_dim);
     Carver c(workspace);
     scale = c.take<double>(targets());
-    hi = c.take<uint16_t>(checked_mul(targets(), padded, "rows"));
-    lo = c.take<uint16_t>(targets() * padded);
+    const int64_t rows = round_up(targets(), LinearTiles::kOut);
+    hi = c.take<uint16_t>(checked_mul(rows, padded, "rows"));
+    lo = c.take<uint16_t>(rows * padded);
     max_norm = c.take<float>(1);
     ids = c.take<int64_t>(candidates());
     similarity = c.take<double>(candidates());

@@ -23,7 +23,7 @@ struct Workspace {
   int64_t padded, cells;
   size_t bytes;
   Workspace(int64_t size, int64_t dim, int64_t rows, void* memory) {
-    padded = round_up(dim, 32);
+    padded = LinearTiles::padded(dim);
     cells = ceil_div(size, Shape::kN) * kCellsPerTile;
     Carver c(memory);
     z = c.take<float>(checked_mul(rows, padded, "rows"));
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
   Tile tile;
   tile.run({w.z, w.padded, args.rows, w.padded}, {codes.screen.hi, codes.screen.lo, w.padded, codes.size},
-           row0, column0, static_cast<int>(w.padded / Shape::kK), stages);
+           row0, column0, static_cast<int>(ceil_div(codes.dim, Shape::kK)), stages);
   const float* scores = tile.to_shared(stages);
   for (int i = static_cast<int>(threadIdx.x); i < Shape::kM * kCellsPerTile; i += Shape::kThreads) {
     // Neighbouring threads take neighbouring rows: their columns fall into different banks.
@@ -164,8 +164,8 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t i = lane; i < padded; i += 32) {
     const float v = i < dim ? static_cast<float>(double{codes[code * ld + i]} * s) : 0.0f;
     const uint16_t h = to_bf16(v);
-    hi[code * padded + i] = h;
-    lo[code * padded + i] = to_bf16(v - from_bf16(h));
+    hi[LinearTiles::at(code, i, padded)] = h;
+    lo[LinearTiles::at(code, i, padded)] = to_bf16(v - from_bf16(h));
   }
 }
 

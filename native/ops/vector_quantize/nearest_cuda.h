@@ -35,8 +35,8 @@ struct NearestCudaArgs {
 size_t nearest_cuda_workspace(int64_t size, int64_t dim, int64_t rows);
 int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* workspace, void* stream);
 
-/// scale[j] = 1/‖c_j‖ and the parts of c_j·scale, rows of hi and lo padded with zeros; *max_norm bounds their
-/// length.
+/// scale[j] = 1/‖c_j‖ and the parts of c_j·scale in LinearTiles (rows past the last are not written);
+/// *max_norm bounds their length.
 int normalised_codes_cuda(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
                           uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm, void* stream);
 

@@ -151,6 +151,9 @@ int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
   });
 }
 
+inline int compute_capability() { return ::simt::compute_capability(); }
+inline int multiprocessors() { return ::simt::kMultiprocessors; }
+
 inline void cp_async16(void* shared, const void* global, bool valid) {
   ::simt::copy_async(shared, global, 16, valid ? 16 : 0);
 }

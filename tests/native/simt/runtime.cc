@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "simt/simt.h"
 #include "simt/stream.h"
 
 namespace sns::gpu {
@@ -122,7 +123,9 @@ int32_t device_info(int32_t, sns_cuda_device* out, char*, int64_t) {
   std::memset(out, 0, sizeof(*out));
   std::strcpy(out->name, "host SIMT executor");
   out->memory_bytes = int64_t{1} << 32;
-  out->multiprocessors = 1;
+  out->multiprocessors = simt::kMultiprocessors;
+  out->major = simt::compute_capability() / 10;
+  out->minor = simt::compute_capability() % 10;
   out->usable = 1;
   return 0;
 }

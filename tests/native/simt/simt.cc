@@ -1,107 +1,14 @@
 #include "simt/simt.h"
 
-#include <algorithm>
-#include <exception>
-#include <map>
-#include <memory>
-
-#include "simt/fiber.h"
+#include "simt/block.h"
 
 namespace simt {
 namespace {
 
-constexpr int kWarp = 32;
-constexpr size_t kGuard = 64;
-constexpr unsigned char kGuardByte = 0xA5;
-constexpr unsigned char kPoison = 0xFF;  // NaN as float, double, half and bfloat16
-constexpr int kBarriers = 16;
-constexpr int kMaxWords = 16;
-
-struct Copy {
-  void* to;
-  const void* from;
-  int bytes, valid;
-};
-
-struct Thread {
-  Fiber fiber;
-  Position position;
-  int warp = 0, lane = 0;
-  bool finished = false;
-  const uint64_t* waiting_on = nullptr;  // a generation counter...
-  uint64_t waiting_past = 0;             // ...that must leave this value
-  std::vector<std::vector<Copy>> groups;
-  std::vector<Copy> open_group;
-  std::exception_ptr error;
-
-  bool ready() const { return !finished && (!waiting_on || *waiting_on != waiting_past); }
-};
-
-struct Barrier {
-  int arrived = 0, count = 0;
-  uint64_t generation = 0;
-  int votes[2] = {};  // of sync_threads_or, by the parity of the generation
-};
-
-struct Warp {
-  Barrier barrier;
-  int threads = 0;
-  Collective kind{};
-  int words = 0;
-  // Two tables: a lane that runs on to the next collective must not overwrite what a slower lane still reads.
-  uint32_t table[2][kWarp * kMaxWords];
-  uint64_t turn = 0;
-};
-
-struct MBarrier {
-  uint32_t expected = 0, pending = 0;
-  int64_t transactions = 0;
-  uint64_t phase = 0;
-};
-
-struct SharedArray {
-  std::vector<unsigned char> storage;
-  size_t bytes;
-  explicit SharedArray(size_t size) : storage(size + 2 * kGuard + 128), bytes(size) {
-    std::fill(storage.begin(), storage.end(), kGuardByte);
-    std::fill(data(), data() + bytes, kPoison);
-  }
-  unsigned char* data() {
-    auto at = reinterpret_cast<uintptr_t>(storage.data() + kGuard);
-    return reinterpret_cast<unsigned char*>((at + 127) & ~uintptr_t{127});
-  }
-  bool intact() {
-    return std::all_of(storage.data(), data(), [](unsigned char b) { return b == kGuardByte; }) &&
-           std::all_of(data() + bytes, storage.data() + storage.size(),
-                       [](unsigned char b) { return b == kGuardByte; });
-  }
-};
-
-struct Block {
-  std::vector<std::unique_ptr<Thread>>* threads = nullptr;
-  std::vector<Warp> warps;
-  Barrier barriers[kBarriers];
-  int alive = 0;
-  std::unique_ptr<SharedArray> dynamic;
-  std::map<const void*, std::unique_ptr<SharedArray>> statics;
-  std::map<const uint64_t*, MBarrier> mbarriers;
-};
-
-inline thread_local Schedule schedule_now;
-inline thread_local Thread* running = nullptr;
-inline thread_local Block* block_now = nullptr;
 inline thread_local Fiber* scheduler = nullptr;
 inline thread_local const std::function<void()>* body_now = nullptr;
 
 void yield() { Fiber::switch_to(running->fiber, *scheduler); }
-
-void wait_past(const uint64_t* counter, uint64_t value) {
-  running->waiting_on = counter;
-  running->waiting_past = value;
-  // The scheduler may resume us only once ready(); a fault ends the launch without resuming at all.
-  yield();
-  running->waiting_on = nullptr;
-}
 
 void release(Barrier& barrier) {
   barrier.arrived = 0;
@@ -118,13 +25,6 @@ void arrive(Barrier& barrier, int count) {
     return;
   }
   wait_past(&barrier.generation, generation);
-}
-
-void perform(const std::vector<Copy>& copies) {
-  for (const Copy& c : copies) {
-    std::memcpy(c.to, c.from, static_cast<size_t>(c.valid));
-    std::memset(static_cast<char*>(c.to) + c.valid, 0, static_cast<size_t>(c.bytes - c.valid));
-  }
 }
 
 void thread_main(void* argument) {
@@ -154,12 +54,6 @@ void resume(Thread& thread) {
   Fiber::switch_to(*scheduler, thread.fiber);
   running = nullptr;
   if (thread.error) std::rethrow_exception(thread.error);
-}
-
-std::string where(const Thread& t) {
-  return "block (" + std::to_string(t.position.block_idx.x) + "," + std::to_string(t.position.block_idx.y) +
-         "," + std::to_string(t.position.block_idx.z) + ") warp " + std::to_string(t.warp) + " lane " +
-         std::to_string(t.lane);
 }
 
 void run_block(Block& block, uint64_t& random) {
@@ -198,6 +92,27 @@ void run_block(Block& block, uint64_t& random) {
 
 }  // namespace
 
+void wait_past(const uint64_t* counter, uint64_t value) {
+  running->waiting_on = counter;
+  running->waiting_past = value;
+  // The scheduler may resume us only once ready(); a fault ends the launch without resuming at all.
+  yield();
+  running->waiting_on = nullptr;
+}
+
+void perform(const std::vector<Copy>& copies) {
+  for (const Copy& c : copies) {
+    std::memcpy(c.to, c.from, static_cast<size_t>(c.valid));
+    std::memset(static_cast<char*>(c.to) + c.valid, 0, static_cast<size_t>(c.bytes - c.valid));
+  }
+}
+
+std::string where(const Thread& t) {
+  return "block (" + std::to_string(t.position.block_idx.x) + "," + std::to_string(t.position.block_idx.y) +
+         "," + std::to_string(t.position.block_idx.z) + ") warp " + std::to_string(t.warp) + " lane " +
+         std::to_string(t.lane);
+}
+
 std::string Schedule::name() const {
   return std::string(copy_at_wait ? "copies at wait" : "copies at issue") +
          (run_ahead ? ", a warp runs ahead" : ", in order") + ", seed " + std::to_string(seed);
@@ -208,6 +123,12 @@ std::vector<Schedule> schedules(uint64_t seed) {
 }
 
 void set_schedule(const Schedule& schedule) { schedule_now = schedule; }
+
+namespace {
+inline thread_local int capability = 90;
+}
+int compute_capability() { return capability; }
+void set_compute_capability(int value) { capability = value; }
 
 const Position& here() { return running->position; }
 
@@ -236,6 +157,7 @@ void launch(Dim3 grid, Dim3 block_dim, size_t dynamic_shared_bytes, const std::f
         block.threads = &threads;
         block.warps.resize((count + kWarp - 1) / kWarp);
         block.alive = static_cast<int>(count);
+        block.wgmmas.resize(block.warps.size() / 4);
         block.dynamic = std::make_unique<SharedArray>(dynamic_shared_bytes);
         for (size_t i = 0; i < count; ++i) {
           Thread& t = *threads[i];
@@ -251,12 +173,18 @@ void launch(Dim3 grid, Dim3 block_dim, size_t dynamic_shared_bytes, const std::f
           t.waiting_on = nullptr;
           t.groups.clear();
           t.open_group.clear();
+          t.wgmma_groups.clear();
+          t.wgmma_open.clear();
+          t.sums.clear();
+          t.fenced.clear();
+          t.wgmma_fenced = false;
           t.error = nullptr;
           t.fiber.prepare(thread_main, &t);
           ++block.warps[static_cast<size_t>(t.warp)].threads;
         }
         block_now = &block;
         run_block(block, random);
+        check_nothing_in_flight(block);
         if (!block.dynamic->intact()) throw Fault("write outside dynamic shared memory");
         for (auto& [site, array] : block.statics) {
           if (!array->intact()) throw Fault("write outside a static shared array");
@@ -338,56 +266,6 @@ void copy_wait(int pending) {
     perform(groups.front());
     groups.erase(groups.begin());
   }
-}
-
-namespace {
-
-MBarrier& find(uint64_t* bar) {
-  auto it = block_now->mbarriers.find(bar);
-  if (it == block_now->mbarriers.end()) throw Fault("mbarrier used before its initialisation");
-  return it->second;
-}
-
-void complete(MBarrier& b) {
-  if (b.pending == 0 && b.transactions == 0) {
-    b.pending = b.expected;
-    ++b.phase;
-  }
-}
-
-}  // namespace
-
-void mbarrier_init(uint64_t* bar, uint32_t count) {
-  block_now->mbarriers[bar] = MBarrier{count, count, 0, 0};
-}
-
-void mbarrier_arrive(uint64_t* bar) {
-  MBarrier& b = find(bar);
-  if (b.pending == 0) throw Fault("more arrivals at an mbarrier than it expects");
-  --b.pending;
-  complete(b);
-}
-
-void mbarrier_arrive_expect_tx(uint64_t* bar, uint32_t bytes) {
-  find(bar).transactions += bytes;
-  mbarrier_arrive(bar);
-}
-
-void mbarrier_wait(uint64_t* bar, uint32_t parity) {
-  MBarrier& b = find(bar);
-  // As try_wait.parity: passes once the phase of this parity is over.
-  while ((b.phase & 1) == parity) wait_past(&b.phase, b.phase);
-}
-
-void bulk_copy(void* shared, const void* global, uint32_t bytes, uint64_t* bar) {
-  if (bytes % 16 != 0 || reinterpret_cast<uintptr_t>(shared) % 16 != 0 ||
-      reinterpret_cast<uintptr_t>(global) % 16 != 0) {
-    throw Fault("bulk copy is not a multiple of, or not aligned to, 16 bytes");
-  }
-  std::memcpy(shared, global, bytes);
-  MBarrier& b = find(bar);
-  b.transactions -= bytes;
-  complete(b);
 }
 
 }  // namespace simt

@@ -4,8 +4,9 @@
 // that nvcc compiles is executed and tested on machines without a GPU.
 //
 // What it models: grids, blocks, warps of 32, static and dynamic shared memory, __syncthreads, __syncwarp,
-// full-mask shuffles, ballots and votes, atomics, cp.async groups, ldmatrix, mma.sync and mbarriers. What it
-// cannot show: bank conflicts, coalescing, occupancy, speed, and weak memory ordering.
+// full-mask shuffles, ballots and votes, atomics, cp.async groups, ldmatrix, mma.sync, and in async.h
+// mbarriers, bulk copies and wgmma. What it cannot show: bank conflicts, coalescing, occupancy, speed, and
+// weak memory ordering.
 //
 // A kernel that is right only by luck of the schedule must not pass, hence Schedule: every test runs under
 // schedules() — copies performed when issued and copies performed when waited for, each with threads in order
@@ -33,7 +34,7 @@ struct Dim3 {
 };
 
 struct Schedule {
-  bool copy_at_wait = false;  ///< cp.async lands at its wait (else at issue)
+  bool copy_at_wait = false;  ///< copies land and wgmma multiplies when waited for (else when issued)
   bool run_ahead = false;  ///< a random warp runs until it blocks before any other moves (else round robin)
   uint64_t seed = 1;
   std::string name() const;
@@ -43,6 +44,12 @@ struct Schedule {
 std::vector<Schedule> schedules(uint64_t seed);
 /// Sets the schedule of this host thread's following launches.
 void set_schedule(const Schedule& schedule);
+
+/// The device that is played: how many blocks its persistent kernels start.
+constexpr int kMultiprocessors = 4;
+/// Compute capability of the device that is played, 90 for 9.0, for this host thread's following launches.
+int compute_capability();
+void set_compute_capability(int value);
 
 /// A kernel did what no GPU would forgive: deadlock, divergent collective, access outside shared memory.
 struct Fault : std::runtime_error {
@@ -63,7 +70,7 @@ void* dynamic_shared();
 /// The block's static shared array of this declaration site (`site` is unique per declaration).
 void* static_shared(const void* site, size_t bytes);
 
-enum class Collective : int { kSyncWarp, kShuffle, kVote, kLdmatrix, kMma };
+enum class Collective : int { kSyncWarp, kShuffle, kVote, kLdmatrix, kMma, kWgmma, kWgmmaWait };
 /// Every lane of the warp brings `words` 32-bit words; returns the warp's table, lane-major [32][words],
 /// valid until the lane's next collective. All 32 lanes must bring the same kind and size.
 /// `finish`, if any, turns the complete table into what the lanes shall see, once for the whole warp.
@@ -79,12 +86,5 @@ void named_barrier(int id, int count);
 void copy_async(void* shared, const void* global, int bytes, int valid_bytes);
 void copy_commit();
 void copy_wait(int pending_groups);
-
-void mbarrier_init(uint64_t* bar, uint32_t count);
-void mbarrier_arrive(uint64_t* bar);
-void mbarrier_arrive_expect_tx(uint64_t* bar, uint32_t bytes);
-void mbarrier_wait(uint64_t* bar, uint32_t parity);
-/// Bulk copy global → shared that completes `bytes` of the barrier's expected transaction count.
-void bulk_copy(void* shared, const void* global, uint32_t bytes, uint64_t* bar);
 
 }  // namespace simt
