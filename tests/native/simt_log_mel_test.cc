@@ -107,5 +107,87 @@ TEST(SimtLogMel, ClipsOfABatchDoNotMix) {
   });
 }
 
+/// Tokens of a batch against the oracle's features times the oracle's projection.
+void expect_tokens(Random& random, const LogMelConfig& config, int64_t clips, int64_t most_samples,
+                   int64_t out) {
+  const LogMelPlan host(config);
+  const Packed packed(host);
+  ASSERT_TRUE(log_mel_linear_cuda_serves(packed.plan));
+  const int64_t mels = config.n_mels, ldy = out + random.integer(0, 3);
+  auto weight = normal(random, out * mels, 0.1), bias = normal(random, out);
+  std::vector<Guarded<float>> samples, y;
+  std::vector<LogMelCudaItem> items;
+  int64_t frames = 0, longest = 0;
+  for (int64_t i = 0; i < clips; ++i) {
+    const int64_t n = random.integer(most_samples / 2, most_samples), own = host.frames(n);
+    samples.push_back(normal(random, n, 0.1));
+    y.emplace_back(own * ldy);
+    items.push_back({samples.back().data(), n, own, frames, y.back().data(), ldy});
+    frames += own;
+    longest = std::max(longest, own);
+  }
+  auto position = normal(random, longest * out);
+  const bool with_position = random.coin(), with_bias = random.coin(), strict = random.coin();
+  PackedBlock block(linear_cuda_bytes(out, mels));
+  const float* b = with_bias ? bias.data() : nullptr;
+  const auto w = pack_linear_cuda(weight.data(), b, out, mels, block.data(), block.data());
+  const LogMelCudaArgs args{items.data(), clips, frames + random.integer(0, 40), false};
+  ASSERT_EQ(0, log_mel_linear_cuda(packed.plan, args, w, with_position ? position.data() : nullptr,
+                                   strict ? Precision::kStrict : Precision::kFast, nullptr));
+  for (size_t i = 0; i < items.size(); ++i) {
+    LogMelArgs one;
+    one.samples = items[i].samples, one.sample_count = items[i].sample_count;
+    const int64_t rows = items[i].frames;
+    std::vector<double> features(static_cast<size_t>(rows * mels)), ref(static_cast<size_t>(rows * out));
+    log_mel_ref(config, one, features.data());
+    for (int64_t f = 0; f < rows; ++f) {
+      for (int64_t o = 0; o < out; ++o) {
+        double sum = (b ? double{b[o]} : 0) + (with_position ? double{position[f * out + o]} : 0);
+        for (int64_t m = 0; m < mels; ++m) {
+          sum += features[static_cast<size_t>(f * mels + m)] * double{weight[o * mels + m]};
+        }
+        ref[static_cast<size_t>(f * out + o)] = sum;
+      }
+    }
+    // Features may be kLogMelMaxError off beside values of about ten.
+    EXPECT_LE(nmse(y[i].data(), ldy, ref.data(), rows, out), strict ? kLinearNmse : kLinearFastNmse);
+    EXPECT_TRUE(y[i].intact());
+  }
+}
+
+LogMelConfig frame_config(Random& random) {
+  LogMelConfig config;
+  config.n_fft = random.coin() ? 400 : 512, config.win_length = 400, config.hop = 160;
+  config.n_mels = random.integer(1, 5) * 16 + random.integer(0, 1), config.remove_dc = random.coin();
+  return config;
+}
+
+TEST(SimtLogMel, TokensMatchOracle) {
+  under_every_schedule("log_mel with projection", 3, [](Random& random) {
+    expect_tokens(random, frame_config(random), random.integer(1, 4), 3000, random.integer(30, 300));
+  });
+}
+
+TEST(SimtLogMel, TokensOfManyFramesMatchOracle) {
+  Random random(3);
+  simt::set_schedule(simt::schedules(3)[3]);
+  LogMelConfig config = frame_config(random);
+  config.hop = 8;
+  expect_tokens(random, config, 4, 8 * 8448 / 2, 70);
+  simt::set_schedule({});
+}
+
+TEST(SimtLogMel, WholeClipsAreNotProjectedFrameByFrame) {
+  LogMelConfig config;
+  config.n_fft = config.win_length = 400, config.hop = 160, config.n_mels = 80;
+  EXPECT_TRUE(log_mel_linear_cuda_serves(Packed(LogMelPlan(config)).plan));
+  LogMelConfig clipped = config;
+  clipped.clip = ClipRange::kClipMax;
+  EXPECT_FALSE(log_mel_linear_cuda_serves(Packed(LogMelPlan(clipped)).plan));
+  LogMelConfig normed = config;
+  normed.norm = FeatureNorm::kPerBinMean;
+  EXPECT_FALSE(log_mel_linear_cuda_serves(Packed(LogMelPlan(normed)).plan));
+}
+
 }  // namespace
 }  // namespace sns

@@ -33,6 +33,8 @@ struct Ops {
   decltype(&patch_embed_cuda) patch_embed;
   decltype(&log_mel_cuda) log_mel;
   decltype(&log_mel_cuda_workspace) log_mel_workspace;
+  decltype(&log_mel_linear_cuda_serves) log_mel_linear_serves;
+  decltype(&log_mel_linear_cuda) log_mel_linear;
   decltype(&log_mel_frames_cuda) log_mel_frames;
   decltype(&log_mel_spectrum_cuda) log_mel_spectrum;
   decltype(&resize_u8_cuda) resize_u8;

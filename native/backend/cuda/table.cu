@@ -21,6 +21,8 @@ const Ops kOps = {
     patch_embed_cuda,
     log_mel_cuda,
     log_mel_cuda_workspace,
+    log_mel_linear_cuda_serves,
+    log_mel_linear_cuda,
     log_mel_frames_cuda,
     log_mel_spectrum_cuda,
     resize_u8_cuda,

@@ -52,6 +52,13 @@ inline int gemm_shape(int64_t m, int64_t n) {
   return tiles(GemmSmall::kM, GemmSmall::kN) >= kGemmSmallTiles ? 1 : 0;
 }
 
+/// Log-mel with its projection: frames of a block, and columns of the projection at a time. Few frames are
+/// spread over the device; many share what is read of the weights.
+using LogMelFew = GemmShape<16, 128, 1, 4, 3>;
+using LogMelMany = GemmShape<64, 64, 2, 2, 3>;
+constexpr int64_t kLogMelManyFrames = 64 * 132;
+inline bool log_mel_few(int64_t frames) { return frames < kLogMelManyFrames; }
+
 /// Attention: 64 rows (queries × heads of a group) against 64 keys at a time, a warp for 16 rows.
 using AttentionShape = GemmShape<64, 64, 4, 1, 2>;
 

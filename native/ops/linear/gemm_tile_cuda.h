@@ -205,7 +205,7 @@ struct GemmTile {
       for (int k = 0; k < Shape::kK; k += 16) {
         Fragment fa[kM];
         SNS_UNROLL
-        for (int m = 0; m < kM; ++m) A::read(stage.a, row + 16 * m, k, lane, &fa[m]);
+        for (int m = 0; m < kM; ++m) a.read(stage.a, row + 16 * m, k, lane, &fa[m]);
         SNS_UNROLL
         for (int n = 0; n < kN; ++n) {
           Fragment fb;

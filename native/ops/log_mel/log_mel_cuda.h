@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ops/linear/linear_cuda.h"
 #include "ops/log_mel/log_mel_plan.h"
 
 namespace sns {
@@ -43,6 +44,15 @@ bool log_mel_cuda_fused(const LogMelConfig& config);
 size_t log_mel_cuda_workspace(const LogMelCudaPlan& plan, int64_t count);
 /// log_mel_cpu of every clip, one kernel; two more where the clip's maximum or a z-score is asked for.
 int log_mel_cuda(const LogMelCudaPlan& plan, const LogMelCudaArgs& args, void* workspace, void* stream);
+
+/// Whether log_mel_linear_cuda serves this plan: as log_mel_cuda_fused, nothing that needs a whole clip, and
+/// tables that fit shared memory.
+bool log_mel_linear_cuda_serves(const LogMelCudaPlan& plan);
+/// One token a frame in one kernel, the features never in device memory: an item's y is [frames, w.out]
+/// tokens = features·Wᵀ + b + position[frame], w.in = n_mels; `position` [frames of the longest, w.out]
+/// dense, or null.
+int log_mel_linear_cuda(const LogMelCudaPlan& plan, const LogMelCudaArgs& args, const LinearCudaWeights& w,
+                        const float* position, Precision precision, void* stream);
 
 /// Windowed frames, dense [max_frames, 2·half] of double (plan.wide) or float; rows past the last are zeros.
 int log_mel_frames_cuda(const LogMelCudaPlan& plan, const LogMelCudaArgs& args, void* frames, void* stream);

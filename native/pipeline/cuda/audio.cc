@@ -127,7 +127,12 @@ void CudaSounds::reserve(DeviceBlock& parcel, Batch& b) const {
     b.clips_host = parcel.take(b.count, &b.clips.items);
     b.clips.count = b.count;
     b.clips.max_frames = 0;
-    for (int64_t i = 0; i < b.count; ++i) b.clips.max_frames += b.sounds[i].plan->audio.frames;
+    b.fused =
+        !pad && !fft_ && !audio_.host().patches() && device_->ops().log_mel_linear_serves(audio_.plan());
+    for (int64_t i = 0; i < b.count; ++i) {
+      const ItemPlan& plan = *b.sounds[i].plan;
+      b.clips.max_frames += b.fused ? plan.body : plan.audio.frames;
+    }
     b.clips.s16 = b.format == Format::kS16Pcm;
   }
   b.pad_count = pad ? 2 * b.count : 0;
@@ -151,8 +156,10 @@ void CudaSounds::fill(Batch& b) const {
     const CudaSound& sound = b.sounds[i];
     const ItemPlan& plan = *sound.plan;
     float* features = features_ + row * mels;
+    const int64_t frames = b.fused ? plan.body : plan.audio.frames;
     if (b.clips_host) {
-      b.clips_host[i] = {sound.data, plan.item.dims[0], plan.audio.frames, frame, features, mels};
+      b.clips_host[i] = {sound.data, plan.item.dims[0], frames, frame, features, mels};
+      if (b.fused) b.clips_host[i].y = sound.y, b.clips_host[i].ldy = d_model_;
     }
     if (b.pad_count > 0) {
       const float* from = b.clips_host ? features : static_cast<const float*>(sound.data);
@@ -173,7 +180,7 @@ void CudaSounds::fill(Batch& b) const {
       item.first_row = token;
     }
     row += rows(plan);
-    frame += plan.audio.frames;
+    frame += frames;
     token += plan.body;
   }
 }
@@ -203,6 +210,12 @@ void CudaSounds::transform(const CudaStream& stream, const Batch& b, const CudaS
 
 void CudaSounds::run(const CudaStream& stream, const Batch& b, const CudaScratch& scratch) const {
   const int64_t mels = audio_.host().config().log_mel.n_mels;
+  if (b.fused) {
+    stream.check(stream.ops().log_mel_linear(audio_.plan(), b.clips, audio_.frame().weights(), position(),
+                                             stream.precision(), stream.get()),
+                 "log_mel");
+    return;
+  }
   if (b.clips_host) transform(stream, b, scratch);
   if (b.pad_count > 0) {
     stream.check(stream.ops().pack({b.pad, b.pad_count, mels, features_, mels, b.pad_rows}, stream.get()),
@@ -217,7 +230,6 @@ void CudaSounds::run(const CudaStream& stream, const Batch& b, const CudaScratch
                  "patch_embed");
     return;
   }
-  const float* position = frames_.data() ? frames_.data() : audio_.position();
   int64_t row = 0;
   for (int64_t i = 0; i < b.count;) {
     // Sounds of one length whose features and tokens follow each other are one GEMM.
@@ -235,7 +247,7 @@ void CudaSounds::run(const CudaStream& stream, const Batch& b, const CudaScratch
     a.ldx = mels;
     a.y = b.sounds[first].y;
     a.ldy = a.ld_residual = d_model_;
-    a.residual = position;
+    a.residual = position();
     a.residual_period = frames;
     stream.check(stream.ops().linear(audio_.frame().weights(), a, stream.precision(), stream.get()),
                  "linear");

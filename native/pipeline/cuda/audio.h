@@ -61,6 +61,7 @@ class CudaSounds {
     int64_t count = 0;
     LogMelCudaItem* clips_host = nullptr;
     LogMelCudaArgs clips;
+    bool fused = false;  ///< samples to tokens in one kernel: the clips' y are tokens
     PatchEmbedCudaItem* patches_host = nullptr;
     PatchEmbedCudaArgs patches;
     PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value
@@ -73,6 +74,8 @@ class CudaSounds {
   void run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
 
  private:
+  /// Added to the tokens of a frame each; or null.
+  const float* position() const { return frames_.data() ? frames_.data() : audio_.position(); }
   bool padded(const ItemPlan& plan) const { return plan.audio.used_frames > plan.audio.frames; }
   void transform(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
   const float* source(const Batch& batch, int64_t i, int64_t row) const;
