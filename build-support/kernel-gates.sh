@@ -7,7 +7,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 table=native/backend/cuda/resources.txt
-architectures=(80 90a)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -40,7 +39,9 @@ measure() {
 export -f measure
 
 printf '%s\n' native/ops/*/*_cuda.cu | while read -r source; do
-  for arch in "${architectures[@]}"; do printf '%s %s\n' "$source" "$arch"; done
+  architectures="80 90a"
+  grep -q gemm_tile_cuda.h "$source" || architectures="75 $architectures" # no bfloat16 on tensor cores before 8.0
+  for arch in $architectures; do printf '%s %s\n' "$source" "$arch"; done
 done | xargs -P "$(nproc)" -L 1 bash -c 'measure "$0" "$1" "'"$work"'"'
 
 version=$(nvcc --version | sed -n 's/.*release .*, V//p')

@@ -22,9 +22,10 @@ void control(const char* what, int64_t n) {
   call(what, n);
 }
 
-Engine cuda_engine(int32_t precision = SNS_PRECISION_STRICT) {
+Engine cuda_engine(int32_t precision = SNS_PRECISION_STRICT, int64_t capability = 90) {
   setenv("SENSORIUM_CUDA_LIBRARY", SIMT_LIBRARY, 1);
   control("reset", 0);
+  control("capability", capability);
   auto config = engine_config();
   config.device = SNS_DEVICE_CUDA;
   config.precision = precision;
@@ -157,6 +158,28 @@ TEST(CudaSession, DeviceMemoryRunsOut) {
   control("memory", int64_t{1} << 30);
   EXPECT_EQ(SNS_OK, sns_session_create(model.get(), &limits, &s)) << sns_last_error();
   sns_session_destroy(s);
+}
+
+/// Compute capability 7.5: simple kernels run, ops on tensor cores say what they need, and neither spoils
+/// anything.
+TEST(CudaSession, OlderDevicesRunTheSimpleKernels) {
+  const Engine engine = cuda_engine(SNS_PRECISION_STRICT, 75), cpu = make_engine();
+  const Model text = text_model(engine.get()), on_cpu = text_model(cpu.get()), all = make_model(engine.get());
+  const Session session = make_session(text.get()), expected = make_session(on_cpu.get());
+  const Session whole = make_session(all.get());
+  const Samples samples;
+  const std::vector<sns_item> items = text_items(samples), pictures = samples.items();
+  sns_result got = {}, want = {};
+  expect_error(SNS_ERROR_UNAVAILABLE, "device", sns_session_run(whole.get(), pictures.data(), 1, &got));
+  EXPECT_STREQ("patch_embed: needs compute capability 8.0, and this GPU has 7.5", sns_last_error());
+  ASSERT_SNS_OK(sns_session_run(expected.get(), items.data(), 3, &want));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_SNS_OK(sns_session_run(session.get(), items.data(), 3, &got));
+    EXPECT_LE(nmse(got.tokens, want.tokens, want.tokens_count * want.d_model), 1e-9);
+    expect_error(SNS_ERROR_UNAVAILABLE, "device", sns_session_run(whole.get(), pictures.data(), 1, &want));
+    ASSERT_SNS_OK(sns_session_run(expected.get(), items.data(), 3, &want));
+  }
+  control("reset", 0);
 }
 
 /// A fault in the middle of a request: its results are not handed out, and nothing works afterwards.

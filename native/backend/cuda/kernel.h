@@ -32,6 +32,7 @@
 namespace sns::gpu {
 
 using Stream = cudaStream_t;
+constexpr int kNoKernel = cudaErrorNoKernelImageForDevice;
 
 template <class... P, class... A>
 inline int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream,

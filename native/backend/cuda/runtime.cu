@@ -143,9 +143,9 @@ int32_t device_info(int32_t index, sns_cuda_device* out, char* cause, int64_t ca
   out->multiprocessors = p.multiProcessorCount;
   out->major = p.major;
   out->minor = p.minor;
-  out->usable = p.major >= 8;
+  out->usable = p.major > 7 || (p.major == 7 && p.minor >= 5);
   if (!out->usable) {
-    std::snprintf(cause, static_cast<size_t>(cause_size), "%s has compute capability %d.%d; 8.0 is needed",
+    std::snprintf(cause, static_cast<size_t>(cause_size), "%s has compute capability %d.%d; 7.5 is needed",
                   p.name, p.major, p.minor);
   }
   return 0;

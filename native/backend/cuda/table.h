@@ -55,7 +55,7 @@ struct sns_cuda_runtime {
   int32_t (*graph_launch)(void* graph, void* stream);
   int32_t (*graph_destroy)(void* graph);
 };
-enum { SNS_CUDA_OUT_OF_MEMORY = 2, SNS_CUDA_NOT_READY = 600 };
+enum { SNS_CUDA_OUT_OF_MEMORY = 2, SNS_CUDA_NO_KERNEL = 209, SNS_CUDA_NOT_READY = 600 };
 
 struct sns_cuda_table {
   int32_t version;  ///< SNS_CUDA_TABLE_VERSION

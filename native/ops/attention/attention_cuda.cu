@@ -295,6 +295,7 @@ int attention_cuda(const AttentionCudaArgs& args, void* workspace, void* stream)
   const Plan plan(args);
   const AttentionArgs& a = args.attention;
   if (plan.units == 0 || a.v_dim == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   auto* parts = static_cast<float*>(workspace);
   const auto s = static_cast<gpu::Stream>(stream);
   const bool strict = a.precision == Precision::kStrict;

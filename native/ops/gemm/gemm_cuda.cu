@@ -47,6 +47,7 @@ int launch(const GemmArgs& args, float shift, Precision precision, void* stream)
 
 int gemm_cuda(const GemmArgs& args, float shift, Precision precision, void* stream) {
   if (args.m == 0 || args.n == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   if (args.transpose_a) {
     return args.transpose_b ? launch<true, false>(args, shift, precision, stream)
                             : launch<true, true>(args, shift, precision, stream);

@@ -10,6 +10,9 @@
 
 namespace sns::gpu {
 
+/// 0, or the error that a launcher of these kernels gives: they are built for compute capability 8.0 and up.
+inline int no_tensor_kernel() { return compute_capability() < 80 ? kNoKernel : 0; }
+
 /// Products taken per pair of fragments. A float is hi + lo to 2⁻¹⁶, hi + lo + rest to fp32.
 enum class Passes {
   kOne,      ///< hi·hi

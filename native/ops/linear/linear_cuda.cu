@@ -115,6 +115,7 @@ int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* fact
 int linear_product_cuda(const LinearCudaWeights& w, const LinearArgs& args, const float* factor,
                         Precision precision, void* stream) {
   if (args.rows == 0 || w.out == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   if (precision == Precision::kFast) return launch<Passes::kOne>(w, args, factor, stream);
   return w.rest ? launch<Passes::kThirds>(w, args, factor, stream)
                 : launch<Passes::kSplitAB>(w, args, factor, stream);

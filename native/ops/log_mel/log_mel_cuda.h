@@ -39,7 +39,13 @@ struct LogMelCudaArgs {
 
 /// Whether log_mel_cuda serves this configuration (n_fft ≤ 4096, a product of 2, 3 and 5). The others go
 /// log_mel_frames_cuda, a real to complex FFT of every row, log_mel_spectrum_cuda.
-bool log_mel_cuda_fused(const LogMelConfig& config);
+inline bool log_mel_cuda_fused(const LogMelConfig& config) {
+  int64_t rest = config.n_fft;
+  for (int64_t p : {2, 3, 5}) {
+    while (rest % p == 0) rest /= p;
+  }
+  return config.n_fft <= 4096 && rest == 1;
+}
 /// Statistics of whole clips.
 size_t log_mel_cuda_workspace(const LogMelCudaPlan& plan, int64_t count);
 /// log_mel_cpu of every clip, one kernel; two more where the clip's maximum or a z-score is asked for.

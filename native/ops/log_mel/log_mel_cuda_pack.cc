@@ -53,12 +53,4 @@ LogMelCudaPlan pack_log_mel_cuda(const LogMelPlan& plan, void* host, void* devic
   return pack(plan, block);
 }
 
-bool log_mel_cuda_fused(const LogMelConfig& config) {
-  int64_t rest = config.n_fft;
-  for (int64_t p : {2, 3, 5}) {
-    while (rest % p == 0) rest /= p;
-  }
-  return config.n_fft <= 4096 && rest == 1;
-}
-
 }  // namespace sns

@@ -133,13 +133,15 @@ bool log_mel_linear_cuda_serves(const LogMelCudaPlan& p) {
   constexpr size_t kMost = 99 * 1024;  // of the smallest sm_8x
   const LogMelConfig& c = p.config;
   using Most = Fused<gpu::LogMelMany, true>;
-  return log_mel_cuda_fused(c) && c.clip != ClipRange::kClipMax && c.norm == FeatureNorm::kNone &&
+  return gpu::no_tensor_kernel() == 0 && log_mel_cuda_fused(c) && c.clip != ClipRange::kClipMax &&
+         c.norm == FeatureNorm::kNone &&
          (p.wide ? Most::shared_bytes<double>(p) : Most::shared_bytes<float>(p)) <= kMost;
 }
 
 int log_mel_linear_cuda(const LogMelCudaPlan& p, const LogMelCudaArgs& args, const LinearCudaWeights& w,
                         const float* position, Precision precision, void* stream) {
   if (args.count == 0 || args.max_frames == 0 || w.out == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   return p.wide ? launch<double>(p, args, w, position, precision, stream)
                 : launch<float>(p, args, w, position, precision, stream);
 }

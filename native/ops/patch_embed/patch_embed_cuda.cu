@@ -234,6 +234,7 @@ int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void*
 int patch_embed_cuda(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, Precision precision,
                      void* stream) {
   if (args.count == 0 || args.max_rows == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   const bool bytes = w.source == PixelSource::kU8Interleaved;
   if (precision == Precision::kStrict) {
     return bytes ? launch<true, true>(w, args, stream) : launch<false, true>(w, args, stream);

@@ -177,6 +177,7 @@ size_t nearest_cuda_workspace(int64_t size, int64_t dim, int64_t rows) {
 
 int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* workspace, void* stream) {
   if (args.rows == 0 || codes.size == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   const Workspace w(codes.size, codes.dim, args.rows, workspace);
   const auto s = static_cast<gpu::Stream>(stream);
   const dim3 warps(static_cast<unsigned>(ceil_div(args.rows, kWarps)));
@@ -195,6 +196,7 @@ int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* wo
 int normalised_codes_cuda(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
                           uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm, void* stream) {
   if (size == 0) return 0;
+  if (const int status = gpu::no_tensor_kernel()) return status;
   return gpu::gpu_launch(normalised_codes_kernel, dim3(static_cast<unsigned>(ceil_div(size, kWarps))),
                          dim3(kThreads), 0, static_cast<gpu::Stream>(stream), codes, ld, size, dim, scale, hi,
                          lo, padded, max_norm);

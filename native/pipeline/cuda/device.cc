@@ -28,6 +28,7 @@ CudaDevice::CudaDevice(const sns_cuda_table& table, int32_t index, Precision pre
     throw Error(Code::kUnavailable, "device", cause);
   }
   multiprocessors_ = info.multiprocessors;
+  major_ = info.major, minor_ = info.minor;
   enter();
   check(runtime().stream_create(&uploads_), "stream");
 }
@@ -51,6 +52,11 @@ void CudaDevice::check(int32_t status, const char* what) const {
   if (status == 0) return;
   const std::string text = std::string(what) + ": " + runtime().error_text(status);
   if (status == SNS_CUDA_OUT_OF_MEMORY) throw Error(Code::kOutOfMemory, "device", text);
+  if (status == SNS_CUDA_NO_KERNEL) {
+    throw Error(Code::kUnavailable, "device",
+                std::string(what) + ": needs compute capability 8.0, and this GPU has " +
+                    std::to_string(major_) + "." + std::to_string(minor_));
+  }
   if (!sticky(status)) throw Error(Code::kInternal, "device", text + " (" + std::to_string(status) + ")");
   int32_t none = 0;
   lost_.compare_exchange_strong(none, status, std::memory_order_acq_rel);

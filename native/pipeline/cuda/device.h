@@ -15,9 +15,10 @@ class CudaFft;
 
 /// One GPU, through the table of libsensorium_cuda.so. Any number of threads may use it at once.
 ///
-/// Errors: no memory is kOutOfMemory and leaves the device usable. An error of the kind that spoils a CUDA
-/// context latches: this call and every later one throws kDeviceFatal, so that nothing computed beside the
-/// fault is ever handed out.
+/// Errors: no memory is kOutOfMemory, and an op that has no kernel for this GPU's compute capability
+/// kUnavailable; both leave the device usable. An error of the kind that spoils a CUDA context latches: this
+/// call and every later one throws kDeviceFatal, so that nothing computed beside the fault is ever handed
+/// out.
 class CudaDevice {
  public:
   CudaDevice(const sns_cuda_table& table, int32_t index, Precision precision);
@@ -49,7 +50,7 @@ class CudaDevice {
   const sns_cuda_table& table_;
   const int32_t index_;
   const Precision precision_;
-  int32_t multiprocessors_ = 0;
+  int32_t multiprocessors_ = 0, major_ = 0, minor_ = 0;
   void* uploads_ = nullptr;  ///< a stream
   mutable std::mutex upload_mutex_, fft_mutex_;
   mutable std::shared_ptr<const CudaFft> fft_;

@@ -44,6 +44,12 @@ inline void __syncwarp() { ::simt::exchange(::simt::Collective::kSyncWarp, nullp
 
 namespace simt {
 
+inline void require_capability(int least, const char* word) {
+  if (compute_capability() < least) {
+    throw Fault(std::string(word) + " on compute capability " + std::to_string(compute_capability()));
+  }
+}
+
 constexpr unsigned kFullMask = 0xFFFFFFFFu;
 
 inline void require_full(unsigned mask) {
@@ -142,9 +148,11 @@ inline float __expf(float x) { return std::exp(x); }
 namespace sns::gpu {
 
 using Stream = void*;
+constexpr int kNoKernel = 209;
 
 template <class... P, class... A>
 int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream, A&&... args) {
+  if (shared_bytes > ::simt::shared_limit()) return 1;  // invalid value, as CUDA says
   std::tuple<P...> values(static_cast<P>(args)...);
   return ::simt::enqueue(stream, [kernel, grid, block, shared_bytes, values] {
     ::simt::launch(grid, block, shared_bytes, [&] { std::apply(kernel, values); });
@@ -155,12 +163,15 @@ inline int compute_capability() { return ::simt::compute_capability(); }
 inline int multiprocessors() { return ::simt::kMultiprocessors; }
 
 inline void cp_async16(void* shared, const void* global, bool valid) {
+  ::simt::require_capability(80, "cp.async");
   ::simt::copy_async(shared, global, 16, valid ? 16 : 0);
 }
 inline void cp_async16_partial(void* shared, const void* global, int valid_bytes) {
+  ::simt::require_capability(80, "cp.async");
   ::simt::copy_async(shared, global, 16, valid_bytes);
 }
 inline void cp_async4(void* shared, const void* global, bool valid) {
+  ::simt::require_capability(80, "cp.async");
   ::simt::copy_async(shared, global, 4, valid ? 4 : 0);
 }
 inline void cp_async_commit() { ::simt::copy_commit(); }
@@ -199,6 +210,7 @@ inline double multiply(double a, double b) { return a * b; }
 inline double add(double a, double b) { return a + b; }
 
 inline uint32_t pack_bf16(float low, float high) {
+  ::simt::require_capability(80, "cvt to bfloat16");
   return to_bf16(low) | static_cast<uint32_t>(to_bf16(high)) << 16;
 }
 
@@ -233,6 +245,7 @@ inline void mma_bf16_table(uint32_t* table) {
 }
 
 inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  ::simt::require_capability(80, "mma of bfloat16");
   uint32_t mine[10] = {a[0], a[1], a[2], a[3], b[0], b[1]};
   std::memcpy(mine + 6, c, sizeof(c));
   const uint32_t* table = ::simt::exchange(::simt::Collective::kMma, mine, 10, mma_bf16_table);

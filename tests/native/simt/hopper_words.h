@@ -3,12 +3,16 @@
 // native/backend/cuda/hopper.h for g++; what each word demands is checked in simt/async.cc.
 
 #include "simt/async.h"
+#include "simt/cuda_words.h"
 
 namespace sns::gpu {
 
 constexpr bool kHopper = true;
 
-inline void mbarrier_init(uint64_t* bar, uint32_t count) { ::simt::mbarrier_init(bar, count); }
+inline void mbarrier_init(uint64_t* bar, uint32_t count) {
+  ::simt::require_capability(90, "mbarrier with transactions");
+  ::simt::mbarrier_init(bar, count);
+}
 inline void mbarrier_init_fence() { ::simt::mbarrier_init_fence(); }
 inline void mbarrier_arrive(uint64_t* bar) { ::simt::mbarrier_arrive(bar); }
 inline void mbarrier_expect(uint64_t* bar, uint32_t bytes) { ::simt::mbarrier_expect(bar, bytes); }

@@ -1,5 +1,7 @@
 #include "simt/simt.h"
 
+#include <cstdlib>
+
 #include "simt/block.h"
 
 namespace simt {
@@ -125,10 +127,20 @@ std::vector<Schedule> schedules(uint64_t seed) {
 void set_schedule(const Schedule& schedule) { schedule_now = schedule; }
 
 namespace {
-inline thread_local int capability = 90;
+int initial_capability() {
+  const char* set = std::getenv("SENSORIUM_SIMT_CAPABILITY");
+  return set ? std::atoi(set) : 90;
 }
+inline thread_local int capability = initial_capability();
+}  // namespace
 int compute_capability() { return capability; }
 void set_compute_capability(int value) { capability = value; }
+size_t shared_limit() {
+  return capability >= 90   ? 227 * 1024
+         : capability == 80 ? 163 * 1024
+         : capability > 80  ? 99 * 1024
+                            : 64 * 1024;
+}
 
 const Position& here() { return running->position; }
 

@@ -47,9 +47,12 @@ void set_schedule(const Schedule& schedule);
 
 /// The device that is played: how many blocks its persistent kernels start.
 constexpr int kMultiprocessors = 4;
-/// Compute capability of the device that is played, 90 for 9.0, for this host thread's following launches.
+/// Compute capability of the device that is played, 90 for 9.0 (or what the environment's
+/// SENSORIUM_SIMT_CAPABILITY says), for this host thread's following launches.
 int compute_capability();
 void set_compute_capability(int value);
+/// Bytes of dynamic shared memory that a block of it may ask for.
+size_t shared_limit();
 
 /// A kernel did what no GPU would forgive: deadlock, divergent collective, access outside shared memory.
 struct Fault : std::runtime_error {

@@ -9,6 +9,8 @@
 #include <map>
 #include <mutex>
 
+#include "simt/simt.h"
+
 namespace simt {
 namespace {
 
@@ -155,7 +157,9 @@ void control(const char* what, int64_t n) {
   const std::lock_guard<std::recursive_mutex> lock(d.mutex);
   if (!std::strcmp(what, "fail")) d.fail_at = n;
   if (!std::strcmp(what, "memory")) d.limit = n;
+  if (!std::strcmp(what, "capability")) set_compute_capability(static_cast<int>(n));
   if (!std::strcmp(what, "reset")) {
+    set_compute_capability(90);
     d.status = kDone;
     d.fail_at = -1;
     d.limit = int64_t{1} << 32;

@@ -57,7 +57,8 @@ int device_release(void* p);
 int device_status();
 
 /// For tests. "fail": the n-th piece of work from now fails as a kernel with an illegal address would
-/// (sticky); "memory": allocations beyond n bytes in all are refused; "reset": a new device.
+/// (sticky); "memory": allocations beyond n bytes in all are refused; "capability": the device's, 90 for 9.0;
+/// "reset": a new device.
 void control(const char* what, int64_t n);
 
 }  // namespace simt
