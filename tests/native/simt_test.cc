@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/cuda/kernel.h"
+#include "backend/cuda/grid.h"
 #include "simt_support.h"
 
 namespace sns {
@@ -284,6 +284,21 @@ void partial_mask() {
 TEST(Simt, ReportsDivergentCollectives) {
   EXPECT_EQ(4, failures([] { return gpu_launch(divergent, 1, 32, 0, nullptr) == 0; }));
   EXPECT_EQ(4, failures([] { return gpu_launch(partial_mask, 1, 32, 0, nullptr) == 0; }));
+}
+
+void count_block(int64_t across, int* hits) {
+  const gpu::BlockAt at(across);
+  atomicAdd(hits + at.y * across + at.x, 1);
+}
+TEST(Simt, GridsAreAsLargeAsTheirX) {
+  for (const int64_t across : {1, 7}) {
+    const int64_t down = 70000 / across + 1;
+    std::vector<int> hits(static_cast<size_t>(across * down));
+    ASSERT_EQ(0, gpu_launch(count_block, gpu::grid_of(across, down), 1, 0, nullptr, across, hits.data()));
+    EXPECT_TRUE(std::all_of(hits.begin(), hits.end(), [](int n) { return n == 1; }));
+  }
+  EXPECT_NE(0, gpu_launch(count_block, gpu::grid_of(1 << 20, 1 << 20), 1, 0, nullptr, 1, nullptr));
+  EXPECT_NE(0, gpu_launch(count_block, dim3(1, 70000), 1, 0, nullptr, 1, nullptr));
 }
 
 TEST(Simt, IsFastEnoughForRealGrids) {

@@ -148,15 +148,20 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
     scores.run(q, k, row0, key0, steps, shared->stages);
     __syncthreads();  // v is there for all (run() waited for this thread's part)
 
-    // Probabilities relative to the new maximum.
+    // Probabilities relative to the new maximum. This lane's keys are 8n and 8n + 1 from `mine` on.
+    const int64_t mine = key0 + lane % 4 * 2;
+    const uint8_t* my_mask = mask ? mask + mine : nullptr;
+    const float* my_weight = weight ? weight + mine : nullptr;
+    int seen[2];  // of the keys from `mine` on
+    for (int i = 0; i < 2; ++i) seen[i] = static_cast<int>(stop[i] - mine < kKeys ? stop[i] - mine : kKeys);
     float new_top[2] = {top[0], top[1]};
     SNS_UNROLL
     for (int n = 0; n < kKeys / 8; ++n) {
       SNS_UNROLL
       for (int i = 0; i < 4; ++i) {
-        const int64_t j = key0 + 8 * n + lane % 4 * 2 + i % 2;
+        const int j = 8 * n + i % 2;
         float& score = scores.acc[0][n / 2][n % 2][i];
-        score = j < stop[i / 2] && (!mask || mask[j]) ? score * a.scale : masked();
+        score = j < seen[i / 2] && (!my_mask || my_mask[j]) ? score * a.scale : masked();
         new_top[i / 2] = fmaxf(new_top[i / 2], score);
       }
     }
@@ -171,10 +176,10 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
     for (int n = 0; n < kKeys / 8; ++n) {
       SNS_UNROLL
       for (int i = 0; i < 4; ++i) {
-        const int64_t j = key0 + 8 * n + lane % 4 * 2 + i % 2;
+        const int j = 8 * n + i % 2;
         float& score = scores.acc[0][n / 2][n % 2][i];
         float p = score == masked() ? 0.0f : expf(score - top[i / 2]);
-        if (weight && j < end) p *= weight[j];
+        if (my_weight && mine + j < end) p *= my_weight[j];
         score = p;
         sum[i / 2] += p;
       }

@@ -21,7 +21,8 @@ template <bool kAcrossA, bool kAcrossB, bool kStrict>
 __global__ void __launch_bounds__(Shape::kThreads, 2) gemm_kernel(GemmArgs args, float shift) {
   using T = Tile<kAcrossA, kAcrossB, kStrict>;
   SNS_DYNAMIC_SHARED(typename T::Stage, stages);
-  const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
+  const gpu::BlockAt at(ceil_div(args.n, Shape::kN));
+  const int64_t row0 = at.y * Shape::kM, column0 = at.x * Shape::kN;
   T tile;
   tile.run({args.a, args.lda, args.m, args.k}, {args.b, args.ldb, args.n, args.k}, row0, column0,
            static_cast<int>((args.k + Shape::kK - 1) / Shape::kK), stages);
@@ -33,8 +34,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) gemm_kernel(GemmArgs args,
 
 template <bool kAcrossA, bool kAcrossB>
 int launch(const GemmArgs& args, float shift, Precision precision, void* stream) {
-  const dim3 grid(static_cast<unsigned>(ceil_div(args.n, Shape::kN)),
-                  static_cast<unsigned>(ceil_div(args.m, Shape::kM)));
+  const dim3 grid = gpu::grid_of(ceil_div(args.n, Shape::kN), ceil_div(args.m, Shape::kM));
   const auto kernel = precision == Precision::kStrict ? gemm_kernel<kAcrossA, kAcrossB, true>
                                                       : gemm_kernel<kAcrossA, kAcrossB, false>;
   const size_t shared = precision == Precision::kStrict ? Tile<kAcrossA, kAcrossB, true>::kShared

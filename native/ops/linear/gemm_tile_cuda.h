@@ -4,7 +4,7 @@
 // stages. An operand says how it is staged and read back as fragments; float operands are split into high and
 // low bfloat16 parts on the way to the tensor core, which gives fp32 accuracy by three products.
 
-#include "backend/cuda/kernel.h"
+#include "backend/cuda/grid.h"
 #include "backend/cuda/tuning.h"
 #include "ops/linear/linear_cuda.h"
 

@@ -46,7 +46,8 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
     linear_kernel(LinearCudaWeights w, LinearArgs args, const float* factor) {
   using L = Linear<Shape, kAligned, kPasses>;
   SNS_DYNAMIC_SHARED(typename L::Tile::Stage, stages);
-  const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
+  const gpu::BlockAt at(ceil_div(w.out, Shape::kN));
+  const int64_t row0 = at.y * Shape::kM, column0 = at.x * Shape::kN;
   typename L::Tile tile;
   tile.run({args.x, args.ldx, args.rows, w.in}, {w.hi, w.lo, w.in_padded, w.out, w.rest}, row0, column0,
            static_cast<int>(ceil_div(w.in, Shape::kK)), stages);
@@ -83,8 +84,7 @@ int launch_wgmma(const LinearCudaWeights& w, const LinearArgs& args, const float
 
 template <class Shape, bool kAligned, Passes kPasses>
 int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
-  const dim3 grid(static_cast<unsigned>(ceil_div(w.out, Shape::kN)),
-                  static_cast<unsigned>(ceil_div(args.rows, Shape::kM)));
+  const dim3 grid = gpu::grid_of(ceil_div(w.out, Shape::kN), ceil_div(args.rows, Shape::kM));
   return gpu::gpu_launch(linear_kernel<Shape, kAligned, kPasses>, grid, dim3(Shape::kThreads),
                          Linear<Shape, kAligned, kPasses>::Tile::kShared, static_cast<gpu::Stream>(stream), w,
                          args, factor);

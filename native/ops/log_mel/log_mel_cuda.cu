@@ -1,5 +1,6 @@
 #include "ops/log_mel/log_mel_cuda.h"
 
+#include "backend/cuda/grid.h"
 #include "backend/cuda/reduce.h"
 #include "ops/log_mel/log_mel_frame_cuda.h"
 
@@ -118,19 +119,20 @@ __global__ void reset_kernel(int* clip_max, int64_t count) {
   if (i < count) clip_max[i] = kLowest;
 }
 
-/// blockIdx.y = clip, blockIdx.x = mel bin: clipping by the clip's maximum, then the z-score over time.
+/// A block a mel bin of a clip: clipping by the clip's maximum, then the z-score over time.
 __global__ void __launch_bounds__(kNormThreads, 2)
     clip_kernel(LogMelCudaPlan p, LogMelCudaArgs args, const int* clip_max) {
   SNS_SHARED(double, partial, kNormThreads / 32);
   const LogMelConfig& c = p.config;
-  const LogMelCudaItem& item = args.items[blockIdx.y];
+  const gpu::BlockAt at(c.n_mels);  // bin and clip
+  const LogMelCudaItem& item = args.items[at.y];
   if (item.frames == 0) return;
   const int64_t step = c.mel_major ? 1 : item.ldy;
-  float* y = item.y + blockIdx.x * (c.mel_major ? item.ldy : 1);
+  float* y = item.y + at.x * (c.mel_major ? item.ldy : 1);
   const gpu::Finish finish(c);
   const bool clip = c.clip == ClipRange::kClipMax, norm = c.norm != FeatureNorm::kNone;
   const float low =
-      clip ? static_cast<float>(static_cast<double>(unordered(clip_max[blockIdx.y])) - c.clip_range) : 0;
+      clip ? static_cast<float>(static_cast<double>(unordered(clip_max[at.y])) - c.clip_range) : 0;
   const auto clipped = [&](int64_t f) {
     const float v = y[f * step];
     return clip ? fmaxf(v, low) * finish.clip_scale + finish.clip_shift : v;
@@ -169,9 +171,8 @@ int reset(const LogMelCudaPlan& p, const LogMelCudaArgs& args, int* clip_max, gp
 int whole_clips(const LogMelCudaPlan& p, const LogMelCudaArgs& args, const int* clip_max,
                 gpu::Stream stream) {
   if (p.config.clip != ClipRange::kClipMax && p.config.norm == FeatureNorm::kNone) return 0;
-  return gpu::gpu_launch(clip_kernel,
-                         dim3(static_cast<unsigned>(p.config.n_mels), static_cast<unsigned>(args.count)),
-                         dim3(kNormThreads), 0, stream, p, args, clip_max);
+  return gpu::gpu_launch(clip_kernel, gpu::grid_of(p.config.n_mels, args.count), dim3(kNormThreads), 0,
+                         stream, p, args, clip_max);
 }
 
 template <class T>

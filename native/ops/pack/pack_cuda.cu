@@ -1,4 +1,5 @@
-#include "backend/cuda/kernel.h"
+#include "backend/cuda/grid.h"
+#include "backend/cuda/reduce.h"
 #include "ops/pack/pack_cuda.h"
 
 namespace sns {
@@ -6,13 +7,16 @@ namespace {
 
 constexpr int kThreads = 128;
 
-/// blockIdx.y = segment, blockIdx.x strides over its rows. A row is read and written by the same thread, so
-/// that in-place segments are safe.
-__global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args) {
+/// `blocks` blocks a segment stride over its rows. A row is read and written by the same thread, so that
+/// in-place segments are safe.
+__global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args, int64_t blocks) {
+  const gpu::BlockAt at(blocks);
+  SNS_SHARED(int64_t, partial, kThreads / 32);
   int64_t start = 0;
-  for (unsigned s = 0; s < blockIdx.y; ++s) start += args.segments[s].count;
-  const PackSegment segment = args.segments[blockIdx.y];
-  for (int64_t row = blockIdx.x; row < segment.count; row += gridDim.x) {
+  for (int64_t s = threadIdx.x; s < at.y; s += kThreads) start += args.segments[s].count;
+  start = gpu::block_sum<kThreads>(start, partial);
+  const PackSegment segment = args.segments[at.y];
+  for (int64_t row = at.x; row < segment.count; row += blocks) {
     const float* from = segment.rows + row * segment.ld;
     const float* position = segment.position ? segment.position + row * args.dim : nullptr;
     float* y = args.y + (start + row) * args.ldy;
@@ -30,10 +34,9 @@ __global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args) {
 int pack_cuda(const PackArgs& args, void* stream) {
   if (args.segment_count == 0 || args.dim == 0) return 0;
   constexpr int64_t kRowBlocks = 256;  // rows of long segments are strided over
-  const int64_t rows = args.max_count > 0 && args.max_count < kRowBlocks ? args.max_count : kRowBlocks;
-  return gpu::gpu_launch(pack_kernel,
-                         dim3(static_cast<unsigned>(rows), static_cast<unsigned>(args.segment_count)),
-                         dim3(kThreads), 0, static_cast<gpu::Stream>(stream), args);
+  const int64_t blocks = args.max_count > 0 && args.max_count < kRowBlocks ? args.max_count : kRowBlocks;
+  return gpu::gpu_launch(pack_kernel, gpu::grid_of(blocks, args.segment_count), dim3(kThreads), 0,
+                         static_cast<gpu::Stream>(stream), args, blocks);
 }
 
 }  // namespace sns

@@ -134,7 +134,8 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   using P = PatchEmbedTile<Shape, kBytes, kStrict>;
   SNS_DYNAMIC_SHARED(typename P::Tile::Stage, stages);
   SNS_SHARED(PatchRow, patches, Shape::kM);
-  const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
+  const gpu::BlockAt at(ceil_div(w.linear.out, Shape::kN));
+  const int64_t row0 = at.y * Shape::kM, column0 = at.x * Shape::kN;
   const int64_t rows = *args.rows;
   if (row0 >= rows) return;
   for (int r = static_cast<int>(threadIdx.x); r < Shape::kM; r += Shape::kThreads) {
@@ -155,8 +156,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
 
 template <class Shape, bool kBytes, bool kStrict>
 int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void* stream) {
-  const dim3 grid(static_cast<unsigned>(ceil_div(w.linear.out, Shape::kN)),
-                  static_cast<unsigned>(ceil_div(args.max_rows, Shape::kM)));
+  const dim3 grid = gpu::grid_of(ceil_div(w.linear.out, Shape::kN), ceil_div(args.max_rows, Shape::kM));
   return gpu::gpu_launch(patch_embed_kernel<Shape, kBytes, kStrict>, grid, dim3(Shape::kThreads),
                          PatchEmbedTile<Shape, kBytes, kStrict>::Tile::kShared,
                          static_cast<gpu::Stream>(stream), w, args);

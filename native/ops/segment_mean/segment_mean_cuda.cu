@@ -1,4 +1,4 @@
-#include "backend/cuda/kernel.h"
+#include "backend/cuda/grid.h"
 #include "core/checked.h"
 #include "ops/segment_mean/segment_mean_cuda.h"
 
@@ -7,13 +7,14 @@ namespace {
 
 constexpr int kColumns = 32, kLines = 8;
 
-/// blockIdx.y = segment; a warp is a line of 32 columns that takes every kLines-th run of 64 rows, so that no
-/// sum is long.
+/// A block 32 columns of a segment; a warp is a line of 32 columns that takes every kLines-th run of 64 rows,
+/// so that no sum is long.
 __global__ void __launch_bounds__(kColumns* kLines) segment_mean_kernel(SegmentMeanArgs args) {
   SNS_SHARED(float, sums, kColumns* kLines);
-  const Segment segment = args.segments[blockIdx.y];
+  const gpu::BlockAt at(ceil_div(args.dim, kColumns));
+  const Segment segment = args.segments[at.y];
   const int line = static_cast<int>(threadIdx.x) / kColumns;
-  const int64_t column = int64_t{blockIdx.x} * kColumns + threadIdx.x % kColumns;
+  const int64_t column = at.x * kColumns + threadIdx.x % kColumns;
   float sum = 0;
   if (column < args.dim) {
     for (int64_t run = line * 64; run < segment.count; run += kLines * 64) {
@@ -28,15 +29,14 @@ __global__ void __launch_bounds__(kColumns* kLines) segment_mean_kernel(SegmentM
   __syncthreads();
   if (line != 0 || column >= args.dim) return;
   for (int l = 1; l < kLines; ++l) sum += sums[l * kColumns + static_cast<int>(threadIdx.x)];
-  args.y[blockIdx.y * args.ldy + column] = segment.count > 0 ? sum / static_cast<float>(segment.count) : 0.0f;
+  args.y[at.y * args.ldy + column] = segment.count > 0 ? sum / static_cast<float>(segment.count) : 0.0f;
 }
 
 }  // namespace
 
 int segment_mean_cuda(const SegmentMeanArgs& args, void* stream) {
   if (args.segment_count == 0 || args.dim == 0) return 0;
-  const dim3 grid(static_cast<unsigned>(ceil_div(args.dim, kColumns)),
-                  static_cast<unsigned>(args.segment_count));
+  const dim3 grid = gpu::grid_of(ceil_div(args.dim, kColumns), args.segment_count);
   return gpu::gpu_launch(segment_mean_kernel, grid, dim3(kColumns * kLines), 0,
                          static_cast<gpu::Stream>(stream), args);
 }

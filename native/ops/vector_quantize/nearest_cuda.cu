@@ -87,7 +87,8 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(Shape::kThreads, 2)
     nearest_screen_kernel(NearestCuda codes, NearestCudaArgs args, Workspace w) {
   SNS_DYNAMIC_SHARED(Tile::Stage, stages);
-  const int64_t row0 = int64_t{blockIdx.y} * Shape::kM, column0 = int64_t{blockIdx.x} * Shape::kN;
+  const gpu::BlockAt at(ceil_div(codes.size, Shape::kN));
+  const int64_t row0 = at.y * Shape::kM, column0 = at.x * Shape::kN;
   Tile tile;
   tile.run({w.z, w.padded, args.rows, w.padded}, {codes.screen.hi, codes.screen.lo, w.padded, codes.size},
            row0, column0, static_cast<int>(ceil_div(codes.dim, Shape::kK)), stages);
@@ -184,8 +185,7 @@ int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* wo
   if (const int status = gpu::gpu_launch(nearest_rows_kernel, warps, dim3(kThreads), 0, s, codes, args, w)) {
     return status;
   }
-  const dim3 tiles(static_cast<unsigned>(ceil_div(codes.size, Shape::kN)),
-                   static_cast<unsigned>(ceil_div(args.rows, Shape::kM)));
+  const dim3 tiles = gpu::grid_of(ceil_div(codes.size, Shape::kN), ceil_div(args.rows, Shape::kM));
   if (const int status = gpu::gpu_launch(nearest_screen_kernel, tiles, dim3(Shape::kThreads), Tile::kShared,
                                          s, codes, args, w)) {
     return status;

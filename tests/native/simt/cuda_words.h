@@ -152,7 +152,8 @@ constexpr int kNoKernel = 209;
 
 template <class... P, class... A>
 int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream, A&&... args) {
-  if (shared_bytes > ::simt::shared_limit()) return 1;  // invalid value, as CUDA says
+  if (shared_bytes > ::simt::shared_limit()) return 1;                         // invalid value, as CUDA says
+  if (grid.x > 0x7FFFFFFFu || grid.y > 0xFFFFu || grid.z > 0xFFFFu) return 9;  // invalid configuration
   std::tuple<P...> values(static_cast<P>(args)...);
   return ::simt::enqueue(stream, [kernel, grid, block, shared_bytes, values] {
     ::simt::launch(grid, block, shared_bytes, [&] { std::apply(kernel, values); });
