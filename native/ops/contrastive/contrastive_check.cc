@@ -3,9 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "check/check.h"
 #include "check/guarded.h"
-#include "ops/contrastive/contrastive.h"
+#include "ops/contrastive/contrastive_check.h"
 
 namespace sns {
 namespace {
@@ -31,7 +30,9 @@ double relative_square(double got, double ref) {
   return got == ref ? 0 : (got - ref) * (got - ref) / std::max(ref * ref, 1e-300);
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+}  // namespace
+
+Parity contrastive_parity(uint64_t seed, const ContrastiveKernel& kernel) {
   Random r(seed);
   ContrastiveArgs c;
   c.n = r.coin() ? r.integer(0, 20) : r.integer(1, 150);
@@ -43,14 +44,14 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   const double match = r.coin() ? 0 : 3 * r.uniform();
   fill_pairs(r, c.n, c.dim, match, a.data(), b.data());
   Guarded<float> da(c.n * c.dim), db(c.n * c.dim);
-  Guarded<unsigned char> scratch(static_cast<int64_t>(contrastive_scratch(c.n, c.dim, parallel.threads())));
   c.a = a.data();
   c.b = b.data();
   c.da = da.data();
   c.db = db.data();
   std::vector<double> ra(a.size()), rb(a.size()), g(static_cast<size_t>(c.n * c.n));
   const ContrastiveResult ref = contrastive_ref(c, ra.data(), rb.data(), g.data());
-  const ContrastiveResult got = contrastive_cpu(c, scratch.data(), parallel);
+  ContrastiveResult got;
+  const bool intact = kernel(c, &got);
 
   Parity p;
   p.shape = std::string(c.kind == ContrastiveLoss::kClip ? "CLIP " : "SigLIP ") + std::to_string(c.n) +
@@ -92,8 +93,19 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     const double square = e * e / (terms * terms);
     if (!(square <= p.error)) p.error = square;
   }
-  p.guards_ok = da.intact() && db.intact() && scratch.intact();
+  p.guards_ok = da.intact() && db.intact() && intact;
   return p;
+}
+
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return contrastive_parity(seed, [&](const ContrastiveArgs& args, ContrastiveResult* result) {
+    Guarded<unsigned char> scratch(
+        static_cast<int64_t>(contrastive_scratch(args.n, args.dim, parallel.threads())));
+    *result = contrastive_cpu(args, scratch.data(), parallel);
+    return scratch.intact();
+  });
 }
 
 Work work(ContrastiveLoss kind, int64_t n, int64_t dim) {

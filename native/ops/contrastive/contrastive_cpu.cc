@@ -6,15 +6,13 @@
 #include <hwy/contrib/math/math-inl.h>
 
 #include "ops/contrastive/contrastive.h"
+#include "ops/contrastive/softmax.h"
 #include "ops/linear/activation-inl.h"
 
 #ifndef SNS_OPS_CONTRASTIVE_TYPES_  // this file is compiled once for every target
 #define SNS_OPS_CONTRASTIVE_TYPES_
 namespace sns {
 namespace {
-
-/// Stands on the diagonal and in the padding of the logits: below every logit, its exponential is 0.
-constexpr float kNone = -1e30f;
 
 /// Off-diagonal probabilities are e^(z − top)·weight along the row and along the column.
 struct ClipRow {
@@ -50,7 +48,7 @@ HWY_INLINE float Sum(Vec v) { return hn::GetLane(hn::SumOfLanes(Floats(), v)); }
 /// Largest of a row [padded] and Σ e^(z − largest).
 void RowStats(const float* z, int64_t padded, float* top, float* sum) {
   const Floats d;
-  Vec m = hn::Set(d, kNone);
+  Vec m = hn::Set(d, kNoLogit);
   for (int64_t j = 0; j < padded; j += kLanes) m = hn::Max(m, hn::Load(d, z + j));
   m = hn::MaxOfLanes(d, m);
   Vec s = hn::Zero(d);
@@ -64,7 +62,7 @@ void RowStats(const float* z, int64_t padded, float* top, float* sum) {
 void ColumnStats(const float* z, int64_t ldz, int64_t rows, float* top, float* sum) {
   const Floats d;
   for (int64_t c = 0; c < 16; c += kLanes) {
-    Vec m = hn::Set(d, kNone);
+    Vec m = hn::Set(d, kNoLogit);
     for (int64_t i = 0; i < rows; ++i) m = hn::Max(m, hn::Load(d, z + i * ldz + c));
     Vec total = hn::Zero(d);
     for (int64_t i = 0; i < rows;) {
@@ -83,7 +81,7 @@ void ColumnStats(const float* z, int64_t ldz, int64_t rows, float* top, float* s
 /// included.
 float ClipGradRow(const ClipRow& row, float share, int64_t padded, float* z) {
   const Floats d;
-  const Vec none = hn::Set(d, 0.5f * kNone), top = hn::Set(d, row.top), weight = hn::Set(d, row.weight);
+  const Vec none = hn::Set(d, 0.5f * kNoLogit), top = hn::Set(d, row.top), weight = hn::Set(d, row.weight);
   const Vec own = hn::Set(d, row.diagonal), f = hn::Set(d, share);
   Vec sum = hn::Zero(d);
   for (int64_t j = 0; j < padded; j += kLanes) {
@@ -103,7 +101,7 @@ float ClipGradRow(const ClipRow& row, float share, int64_t padded, float* z) {
 /// z → dloss/dz off the diagonal, 0 on it.
 SigLipSums SigLipGradRow(float bias, float share, int64_t padded, float* z) {
   const Floats d;
-  const Vec none = hn::Set(d, 0.5f * kNone), b = hn::Set(d, bias), f = hn::Set(d, share);
+  const Vec none = hn::Set(d, 0.5f * kNoLogit), b = hn::Set(d, bias), f = hn::Set(d, share);
   const Vec zero = hn::Zero(d), one = hn::Set(d, 1.0f);
   Vec loss = zero, scale = zero, sum = zero;
   for (int64_t j = 0; j < padded; j += kLanes) {
@@ -162,22 +160,6 @@ void for_rows(Parallel& parallel, int64_t n, F&& f) {
   });
 }
 
-/// What the off-diagonal top and sum and the diagonal give together.
-struct Softmax {
-  double loss;    ///< −log p of the diagonal
-  double others;  ///< 1 − p of the diagonal
-  float weight;   ///< p of another = e^(z − top)·weight
-};
-Softmax with_diagonal(float top, float sum, float diagonal) {
-  const double gap = static_cast<double>(top) - diagonal;
-  if (gap <= 0) {  // e^gap may be 0: a perfect match
-    const double off = sum * std::exp(gap);
-    return {std::log1p(off), off / (1 + off), static_cast<float>(std::exp(gap) / (1 + off))};
-  }
-  const double total = sum + std::exp(-gap);
-  return {gap + std::log(total), sum / total, static_cast<float>(1 / total)};
-}
-
 }  // namespace
 
 size_t contrastive_scratch(int64_t n, int64_t dim, int threads) {
@@ -207,8 +189,8 @@ ContrastiveResult contrastive_cpu(const ContrastiveArgs& args, void* scratch, Pa
   for_rows(parallel, n, [&](int64_t i) {
     float* row = s.z + i * s.padded;
     s.diagonal[i] = row[i];
-    row[i] = kNone;
-    std::fill(row + n, row + s.padded, kNone);
+    row[i] = kNoLogit;
+    std::fill(row + n, row + s.padded, kNoLogit);
   });
   std::fill(s.diagonal + n, s.diagonal + s.padded, 0.0f);
 
