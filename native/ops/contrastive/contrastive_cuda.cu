@@ -2,23 +2,18 @@
 
 #include <cmath>
 
+#include "backend/cuda/grid.h"
 #include "backend/cuda/reduce.h"
 #include "core/memory.h"
 #include "ops/contrastive/softmax.h"
 #include "ops/gemm/gemm_cuda.h"
-#include "ops/linear/gemm_tile_cuda.h"
 
 namespace sns {
 namespace {
 
-using gpu::Passes;
-using Shape = gpu::GemmSmall;
-// The logits go through exponentials: fp32 accuracy takes three parts of each factor.
-using Rows = gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(Passes::kThirds), false>;
-using Tile = gpu::GemmTile<Shape, Passes::kThirds, Rows, Rows>;
-static_assert(Shape::kM == Shape::kN, "one operand type serves both sides");
-
 constexpr int kThreads = 128, kColumns = 32, kLines = 8;
+/// Of the logits: a thread makes kEach × kEach of a tile's, kLanes apart.
+constexpr int kTile = 64, kDepth = 32, kLanes = 16, kEach = kTile / kLanes;
 
 /// z without bias and without its diagonal, which stands apart.
 struct Logits {
@@ -37,20 +32,46 @@ struct Logits {
   }
 };
 
-__global__ void __launch_bounds__(Shape::kThreads, 2)
-    logits_kernel(ContrastiveArgs args, Logits l, float scale) {
-  SNS_DYNAMIC_SHARED(Tile::Stage, stages);
-  const gpu::BlockAt at(ceil_div(args.n, Shape::kN));
-  const int64_t row0 = at.y * Shape::kM, column0 = at.x * Shape::kN;
-  Tile tile;
-  tile.run({args.a, args.dim, args.n, args.dim}, {args.b, args.dim, args.n, args.dim}, row0, column0,
-           static_cast<int>(ceil_div(args.dim, Shape::kK)), stages);
-  tile.for_each(stages, [&](int r, int c, float v) {
-    const int64_t row = row0 + r, column = column0 + c;
-    if (row >= args.n || column >= args.n) return;
-    l.z[row * args.n + column] = row == column ? kNoLogit : scale * v;
-    if (row == column) l.diagonal[row] = scale * v;
-  });
+/// Logits go through exponentials, which tensor cores are too coarse for: they cut off what they add. Sums of
+/// kDepth products are taken by themselves, so that long rows lose no digits.
+__global__ void __launch_bounds__(kLanes* kLanes) logits_kernel(ContrastiveArgs args, Logits l, float scale) {
+  constexpr int kLd = kDepth + 1;
+  SNS_SHARED(float, a, kTile* kLd);
+  SNS_SHARED(float, b, kTile* kLd);
+  const gpu::BlockAt at(ceil_div(args.n, kTile));
+  const int64_t row0 = at.y * kTile, column0 = at.x * kTile;
+  const int y = static_cast<int>(threadIdx.x) / kLanes, x = static_cast<int>(threadIdx.x) % kLanes;
+  float total[kEach][kEach] = {};
+  for (int64_t k0 = 0; k0 < args.dim; k0 += kDepth) {
+    __syncthreads();  // the last tile has been read
+    for (int i = static_cast<int>(threadIdx.x); i < kTile * kDepth; i += kLanes * kLanes) {
+      const int r = i / kDepth, k = i % kDepth;
+      const bool inside = k0 + k < args.dim;
+      a[r * kLd + k] = inside && row0 + r < args.n ? args.a[(row0 + r) * args.dim + k0 + k] : 0.0f;
+      b[r * kLd + k] = inside && column0 + r < args.n ? args.b[(column0 + r) * args.dim + k0 + k] : 0.0f;
+    }
+    __syncthreads();
+    float sum[kEach][kEach] = {};
+    for (int k = 0; k < kDepth; ++k) {
+      SNS_UNROLL
+      for (int i = 0; i < kEach; ++i) {
+        SNS_UNROLL
+        for (int j = 0; j < kEach; ++j) {
+          sum[i][j] += a[(y + i * kLanes) * kLd + k] * b[(x + j * kLanes) * kLd + k];
+        }
+      }
+    }
+    SNS_UNROLL
+    for (int i = 0; i < kEach * kEach; ++i) total[i / kEach][i % kEach] += sum[i / kEach][i % kEach];
+  }
+  SNS_UNROLL
+  for (int i = 0; i < kEach * kEach; ++i) {
+    const int64_t row = row0 + y + i / kEach * kLanes, column = column0 + x + i % kEach * kLanes;
+    if (row >= args.n || column >= args.n) continue;
+    const float v = scale * total[i / kEach][i % kEach];
+    l.z[row * args.n + column] = row == column ? kNoLogit : v;
+    if (row == column) l.diagonal[row] = v;
+  }
 }
 
 /// A block a row.
@@ -199,12 +220,10 @@ int contrastive_cuda(const ContrastiveArgs& args, ContrastiveResult* result, voi
   const int64_t n = args.n;
   const Logits l(n, workspace);
   const auto s = static_cast<gpu::Stream>(stream);
-  if (const int status = gpu::no_tensor_kernel()) return status;
   if (n > 0) {
-    const dim3 tiles = gpu::grid_of(ceil_div(n, Shape::kN), ceil_div(n, Shape::kM));
+    const dim3 tiles = gpu::grid_of(ceil_div(n, kTile), ceil_div(n, kTile));
     const auto scale = static_cast<float>(std::exp(static_cast<double>(args.logit_scale)));
-    int status =
-        gpu::gpu_launch(logits_kernel, tiles, dim3(Shape::kThreads), Tile::kShared, s, args, l, scale);
+    int status = gpu::gpu_launch(logits_kernel, tiles, dim3(kLanes * kLanes), 0, s, args, l, scale);
     if (status) return status;
     status = args.kind == ContrastiveLoss::kClip ? clip_gradient(l, s)
                                                  : gpu::gpu_launch(siglip_gradient_kernel, blocks(n, 1),
