@@ -127,10 +127,10 @@ __global__ void __launch_bounds__(kThreads, 4) mean_kernel(Merge m, TokenMergeAr
 int find_pairs(const TokenMergeArgs& args, const Merge& m, void* stream) {
   const float* targets = args.metric + (2 * m.first_b + 1) * args.ld_metric;
   const int64_t ld = 2 * args.ld_metric;
-  if (const int status = normalised_codes_cuda(targets, ld, m.targets(), args.metric_dim, m.scale, m.hi, m.lo,
-                                               m.padded, m.max_norm, stream)) {
-    return status;
-  }
+  NearestCudaPack pack;
+  pack.codes = targets, pack.ld = ld, pack.size = m.targets(), pack.dim = args.metric_dim;
+  pack.scale = m.scale, pack.hi = m.hi, pack.lo = m.lo, pack.padded = m.padded, pack.max_norm = m.max_norm;
+  if (const int status = pack_nearest_cuda(pack, stream)) return status;
   NearestCuda codes;
   codes.nearness = Nearness::kDot;
   codes.codes = targets, codes.ld = ld, codes.size = m.targets(), codes.dim = args.metric_dim;

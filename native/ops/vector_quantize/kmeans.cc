@@ -12,21 +12,6 @@ namespace {
 constexpr int64_t kChunk =
     256;  // rows of one task; sums are taken per chunk, so they do not depend on threads
 
-/// SplitMix64: the same seeds give the same codes on every platform.
-class SeedStream {
- public:
-  explicit SeedStream(uint64_t seed) : state_(seed) {}
-  double uniform() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-  }
-
- private:
-  uint64_t state_;
-};
-
 /// The first row at which the running sum of weights passes `share` of their total; the last row of non-zero
 /// weight where rounding lets none pass; -1 where all weights are 0.
 int64_t draw(const std::vector<double>& weight, const std::vector<double>& chunk_sum, double share) {
@@ -70,15 +55,15 @@ AlignedArray<float> normalised(const float* x, int64_t rows, int64_t dim, Parall
 
 /// k-means++ (Arthur & Vassilvitskii 2007): each new code is a row drawn with probability proportional to its
 /// squared distance from the codes so far. Where every row already is a code, row j becomes code j.
-void seed_codes(const float* x, int64_t rows, int64_t dim, int64_t k, SeedStream& random, float* codes,
+void seed_codes(const float* x, int64_t rows, int64_t dim, int64_t k, const double* share, float* codes,
                 Parallel& parallel) {
   const int64_t chunks = ceil_div(rows, kChunk);
   std::vector<double> nearest(static_cast<size_t>(rows), std::numeric_limits<double>::infinity());
   std::vector<double> sums(static_cast<size_t>(chunks));
-  int64_t chosen = std::min(rows - 1, static_cast<int64_t>(random.uniform() * static_cast<double>(rows)));
+  int64_t chosen = std::min(rows - 1, static_cast<int64_t>(share[0] * static_cast<double>(rows)));
   for (int64_t j = 0; j < k; ++j) {
     if (j > 0) {
-      chosen = draw(nearest, sums, random.uniform());
+      chosen = draw(nearest, sums, share[j]);
       if (chosen < 0) chosen = j;
     }
     float* code = codes + j * dim;
@@ -126,6 +111,17 @@ std::vector<int64_t> move_codes(const float* x, int64_t rows, int64_t dim, int64
 
 }  // namespace
 
+std::vector<double> kmeans_shares(uint64_t seed, int64_t k) {
+  std::vector<double> shares(static_cast<size_t>(k));
+  for (double& share : shares) {  // SplitMix64: the same seeds give the same codes on every platform
+    uint64_t z = (seed += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    share = static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+  }
+  return shares;
+}
+
 KMeansResult kmeans(const float* x, int64_t rows, int64_t dim, int64_t k, int64_t max_iterations,
                     uint64_t seed, Parallel& parallel, CodeMetric metric) {
   if (dim < 1) throw Error(Code::kInvalidArgument, "dim", "rows need at least one dimension", 1);
@@ -138,8 +134,8 @@ KMeansResult kmeans(const float* x, int64_t rows, int64_t dim, int64_t k, int64_
   }
   KMeansResult result;
   result.codes = AlignedArray<float>(checked_mul(k, dim, "codes"));
-  SeedStream random(seed);
-  seed_codes(x, rows, dim, k, random, result.codes.data(), parallel);
+  const std::vector<double> shares = kmeans_shares(seed, k);
+  seed_codes(x, rows, dim, k, shares.data(), result.codes.data(), parallel);
 
   std::vector<int64_t> ids(static_cast<size_t>(rows)), previous, farthest(static_cast<size_t>(rows));
   std::vector<double> distance(static_cast<size_t>(rows));

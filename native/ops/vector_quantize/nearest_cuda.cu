@@ -2,6 +2,7 @@
 
 #include "backend/cuda/reduce.h"
 #include "ops/linear/gemm_tile_cuda.h"
+#include "ops/vector_quantize/exact_cuda.h"
 
 namespace sns {
 namespace {
@@ -34,31 +35,6 @@ struct Workspace {
   }
 };
 
-// exact.h without contraction into fused multiply-adds, by one warp or by one lane.
-
-/// Four chains, one a lane, as inverse_norm keeps them; every lane gets the result.
-__device__ double inverse_norm_warp(const float* v, int64_t dim, int lane) {
-  double sum = 0;
-  for (int64_t i = lane; lane < 4 && i < dim; i += 4) {
-    const double x = v[i];
-    sum = gpu::add(sum, gpu::multiply(x, x));
-  }
-  const double s0 = __shfl_sync(0xFFFFFFFFu, sum, 0), s1 = __shfl_sync(0xFFFFFFFFu, sum, 1);
-  const double s2 = __shfl_sync(0xFFFFFFFFu, sum, 2), s3 = __shfl_sync(0xFFFFFFFFu, sum, 3);
-  const double norm = sqrt(gpu::add(gpu::add(s0, s1), gpu::add(s2, s3)));
-  return 1.0 / (norm < 1e-12 ? 1e-12 : norm);
-}
-__device__ double exact(Nearness nearness, const float* x, double x_scale, const float* c, double c_scale,
-                        int64_t dim) {
-  double sum = 0;
-  for (int64_t i = 0; i < dim; ++i) {
-    const double a = gpu::multiply(x[i], x_scale), b = gpu::multiply(c[i], c_scale);
-    const double d = gpu::add(a, -b);
-    sum = gpu::add(sum, nearness == Nearness::kDot ? gpu::multiply(a, b) : gpu::multiply(d, d));
-  }
-  return sum;
-}
-
 /// A warp a row: its scale, z and the bound.
 __global__ void __launch_bounds__(kThreads)
     nearest_rows_kernel(NearestCuda codes, NearestCudaArgs args, Workspace w) {
@@ -66,7 +42,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
   if (row >= args.rows) return;
   const float* x = args.x + row * args.ldx;
-  const double scale = codes.scale ? inverse_norm_warp(x, codes.dim, lane) : 1.0;
+  const double scale = codes.scale ? gpu::inverse_norm_warp(x, codes.dim, lane) : 1.0;
   double square = 0;
   for (int64_t i = lane; i < w.padded; i += 32) {
     double v = 0;
@@ -79,7 +55,7 @@ __global__ void __launch_bounds__(kThreads)
   const double norm = sqrt(square), n = *codes.max_norm, d = static_cast<double>(codes.dim);
   const double bound =
       (3 * (d + 16) * 0x1p-22 + 0x1p-13) * (norm * n + 0.5 * n * n) + (d + 4) * 0x1p-52 * square;
-  const bool screenable = norm < 1e15 && (norm > 1e-15 || norm == 0) && n < 1e15;
+  const bool screenable = norm < 1e15 && (norm > 1e-15 || norm == 0) && n < 1e15 && (n > 1e-15 || n == 0);
   w.scale[row] = scale;
   w.bound[row] = screenable ? static_cast<float>(bound) : INFINITY;
 }
@@ -131,8 +107,8 @@ __global__ void __launch_bounds__(kThreads)
     for (int c = 0; live != 0; ++c, live >>= 1) {
       const int64_t code = (first + c) * kCell + lane;
       if ((live & 1) == 0 || code >= codes.size) continue;
-      const double v = exact(codes.nearness, x, x_scale, codes.codes + code * codes.ld,
-                             codes.scale ? codes.scale[code] : 1.0, codes.dim);
+      const double v = gpu::exact(codes.nearness, x, x_scale, codes.codes + code * codes.ld,
+                                  codes.scale ? codes.scale[code] : 1.0, codes.dim);
       if (dot ? v > best : v < best) {  // codes ascend: the first of equals stays
         best = v;
         id = code;
@@ -152,22 +128,52 @@ __global__ void __launch_bounds__(kThreads)
   if (args.value) args.value[row] = best;
 }
 
+/// A warp a code: 1/‖c‖.
+__global__ void __launch_bounds__(kThreads) code_scale_kernel(NearestCudaPack p) {
+  const int64_t code = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
+  if (blockIdx.x == 0 && threadIdx.x == 0) *p.max_norm = 0;
+  if (!p.scale || code >= p.size) return;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const double s = gpu::inverse_norm_warp(p.codes + code * p.ld, p.dim, lane);
+  if (lane == 0) p.scale[code] = s;
+}
+
+/// A block a dimension.
+__global__ void __launch_bounds__(kThreads) code_mean_kernel(NearestCudaPack p) {
+  SNS_SHARED(double, partial, kThreads / 32);
+  double sum = 0;
+  for (int64_t j = threadIdx.x; j < p.size; j += kThreads) {
+    sum += double{p.codes[j * p.ld + blockIdx.x]} * (p.scale ? p.scale[j] : 1.0);
+  }
+  sum = gpu::block_sum<kThreads>(sum, partial);
+  if (threadIdx.x == 0) p.mean[blockIdx.x] = static_cast<float>(sum / static_cast<double>(p.size));
+}
+
 /// A warp a code.
-__global__ void __launch_bounds__(kThreads)
-    normalised_codes_kernel(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
-                            uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm) {
+__global__ void __launch_bounds__(kThreads) split_code_kernel(NearestCudaPack p) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t code = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
-  if (code >= size) return;
-  const double s = inverse_norm_warp(codes + code * ld, dim, lane);
-  if (lane == 0) scale[code] = s;
-  if (code == 0 && lane == 0) *max_norm = 1.000001f;
-  for (int64_t i = lane; i < padded; i += 32) {
-    const float v = i < dim ? static_cast<float>(double{codes[code * ld + i]} * s) : 0.0f;
-    const uint16_t h = to_bf16(v);
-    hi[LinearTiles::at(code, i, padded)] = h;
-    lo[LinearTiles::at(code, i, padded)] = to_bf16(v - from_bf16(h));
+  if (code >= p.size) return;
+  const double scale = p.scale ? p.scale[code] : 1.0;
+  double square = 0;
+  for (int64_t i = lane; i < p.padded; i += 32) {
+    double v = 0;
+    if (i < p.dim) v = double{p.codes[code * p.ld + i]} * scale - (p.mean ? double{p.mean[i]} : 0.0);
+    square += v * v;
+    const auto rounded = static_cast<float>(v);
+    const uint16_t h = to_bf16(rounded);
+    p.hi[LinearTiles::at(code, i, p.padded)] = h;
+    p.lo[LinearTiles::at(code, i, p.padded)] = to_bf16(rounded - from_bf16(h));
   }
+  square = gpu::warp_reduce(square, [](double a, double b) { return a + b; });
+  if (lane != 0) return;
+  if (p.bias) p.bias[code] = static_cast<float>(-0.5 * square);
+  union {
+    float f;
+    int i;
+  } norm{static_cast<float>(sqrt(square) * (1 + 1e-6))};
+  if (!(norm.f < INFINITY)) norm.f = INFINITY;
+  atomicMax(reinterpret_cast<int*>(p.max_norm), norm.i);  // floats ≥ 0 compare as integers
 }
 
 }  // namespace
@@ -193,13 +199,17 @@ int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* wo
   return gpu::gpu_launch(nearest_rank_kernel, warps, dim3(kThreads), 0, s, codes, args, w);
 }
 
-int normalised_codes_cuda(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
-                          uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm, void* stream) {
-  if (size == 0) return 0;
+int pack_nearest_cuda(const NearestCudaPack& p, void* stream) {
+  if (p.size == 0) return 0;
   if (const int status = gpu::no_tensor_kernel()) return status;
-  return gpu::gpu_launch(normalised_codes_kernel, dim3(static_cast<unsigned>(ceil_div(size, kWarps))),
-                         dim3(kThreads), 0, static_cast<gpu::Stream>(stream), codes, ld, size, dim, scale, hi,
-                         lo, padded, max_norm);
+  const dim3 warps(static_cast<unsigned>(ceil_div(p.size, kWarps)));
+  const auto s = static_cast<gpu::Stream>(stream);
+  if (const int status = gpu::gpu_launch(code_scale_kernel, warps, dim3(kThreads), 0, s, p)) return status;
+  if (p.mean) {
+    const dim3 dims(static_cast<unsigned>(p.dim));
+    if (const int status = gpu::gpu_launch(code_mean_kernel, dims, dim3(kThreads), 0, s, p)) return status;
+  }
+  return gpu::gpu_launch(split_code_kernel, warps, dim3(kThreads), 0, s, p);
 }
 
 }  // namespace sns

@@ -35,9 +35,18 @@ struct NearestCudaArgs {
 size_t nearest_cuda_workspace(int64_t size, int64_t dim, int64_t rows);
 int nearest_cuda(const NearestCuda& codes, const NearestCudaArgs& args, void* workspace, void* stream);
 
-/// scale[j] = 1/‖c_j‖ and the parts of c_j·scale in LinearTiles (rows past the last are not written);
-/// *max_norm bounds their length.
-int normalised_codes_cuda(const float* codes, int64_t ld, int64_t size, int64_t dim, double* scale,
-                          uint16_t* hi, uint16_t* lo, int64_t padded, float* max_norm, void* stream);
+/// Codes that change on the device: writes what a NearestCuda of them points to.
+struct NearestCudaPack {
+  const float* codes = nullptr;  ///< [size, dim], stride ld
+  int64_t ld = 0, size = 0, dim = 0;
+  double* scale = nullptr;  ///< [size] 1/‖c‖; null: not normalised
+  float* mean = nullptr;    ///< [dim], taken from the codes; or null
+  uint16_t *hi = nullptr,
+           *lo = nullptr;  ///< [size, padded] in LinearTiles; rows past the last are not written
+  int64_t padded = 0;
+  float* bias = nullptr;  ///< [size] −½‖c'‖²; or null
+  float* max_norm = nullptr;
+};
+int pack_nearest_cuda(const NearestCudaPack& pack, void* stream);
 
 }  // namespace sns

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/memory.h"
 #include "core/parallel.h"
@@ -76,6 +77,8 @@ struct KMeansResult {
   double inertia = 0;         ///< Σ squared distance of the last assignment
   int64_t iterations = 0, revived = 0;
 };
+/// What the seeding of kmeans() draws by, [k] in [0, 1).
+std::vector<double> kmeans_shares(uint64_t seed, int64_t k);
 KMeansResult kmeans(const float* x, int64_t rows, int64_t dim, int64_t k, int64_t max_iterations,
                     uint64_t seed, Parallel& parallel, CodeMetric metric = CodeMetric::kL2);
 
