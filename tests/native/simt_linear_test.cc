@@ -53,6 +53,27 @@ TEST(SimtLinear, EveryTileShapeMatchesOracle) {
   simt::set_compute_capability(90);
 }
 
+// Tensor cores cut off what they add: long rows of one sign are where it would show.
+TEST(SimtLinear, DepthKeepsTheBound) {
+  for (const bool positive : {false, true}) {
+    Random random(3);
+    const int64_t in = 3072, rows = 128;
+    const int64_t out = 128 * (positive ? 1 : simt::kMultiprocessors);  // by mma.sync, by wgmma
+    auto x = normal(random, rows * in, 1, positive), weight = normal(random, out * in, 1, positive);
+    Guarded<float> y(rows * out);
+    LinearArgs args;
+    args.x = x.data(), args.rows = rows, args.ldx = in, args.y = y.data(), args.ldy = out;
+    Guarded<double> ref(rows * out);
+    linear_ref(weight.data(), nullptr, out, in, args, ref.data());
+    for (const int parts : {2, 3}) {
+      PackedBlock block(linear_cuda_bytes(out, in, parts));
+      const auto w = pack_linear_cuda(weight.data(), nullptr, out, in, block.data(), block.data(), parts);
+      ASSERT_EQ(0, linear_cuda(w, args, Precision::kStrict, nullptr));
+      EXPECT_LE(nmse(y.data(), out, ref.data(), rows, out), kLinearNmse / 3) << parts << " parts";
+    }
+  }
+}
+
 // A few tiles a block, columns and rows that end anywhere in a tile, and more steps than the ring has stages.
 TEST(SimtLinear, WgmmaMatchesOracle) {
   under_every_schedule("linear, wgmma", 2, [](Random& random) {

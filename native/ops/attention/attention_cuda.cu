@@ -189,21 +189,26 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
       SNS_UNROLL
       for (int i = 0; i < 8; ++i) out[c][i / 4][i % 4] *= shrink[i % 4 / 2];
     }
+    Fragment p[kKeys / 16];
     SNS_UNROLL
     for (int n = 0; n < kKeys / 16; ++n) {
-      Fragment p;
       SNS_UNROLL
       for (int i = 0; i < 4; ++i) {
         const float* pair = scores.acc[0][n][i % 2] + i / 2 * 2;
-        gpu::split_pair<gpu::parts_a(Types::kPasses)>(pair[0], pair[1], i, &p);
+        gpu::split_pair<gpu::parts_a(Types::kPasses)>(pair[0], pair[1], i, &p[n]);
       }
+    }
+    SNS_UNROLL
+    for (int c = 0; c < kV / 16; ++c) {
+      if (16 * c >= columns) break;
+      float part[2][4] = {};  // of many keys, or tensor cores would cut off too much
       SNS_UNROLL
-      for (int c = 0; c < kV / 16; ++c) {
-        if (16 * c >= columns) break;
+      for (int n = 0; n < kKeys / 16; ++n) {
         Fragment f;
         Types::V::read(shared->v, 16 * c, 16 * n, lane, &f);
-        gpu::multiply<Types::kPasses>(out[c], p, f);
+        gpu::multiply<Types::kPasses>(part, p[n], f);
       }
+      for (int h = 0; h < 2; ++h) gpu::take_part(out[c][h], part[h]);
     }
   }
 

@@ -20,6 +20,17 @@ enum class Passes {
   kSplitAB,  ///< lo·hi + hi·lo + hi·hi: NMSE about 1e-11
   kThirds,  ///< rest·hi + hi·rest + lo·lo + lo·hi + hi·lo + hi·hi: fp32, for what goes through an exponential
 };
+/// Tensor cores cut off what they add, so that the error of a sum grows with its length. Where it matters,
+/// this many columns are summed by themselves and the parts added in fp32, rounded.
+constexpr int kSumColumns = 128;
+__host__ __device__ constexpr bool sums_in_parts(Passes p) { return p != Passes::kOne; }
+/// sum += part; part = 0.
+template <int kCount>
+__device__ inline void take_part(float (&sum)[kCount], float (&part)[kCount]) {
+  SNS_UNROLL
+  for (int i = 0; i < kCount; ++i) sum[i] += part[i], part[i] = 0;
+}
+
 /// Into how many parts each operand is split.
 __host__ __device__ constexpr int parts_a(Passes p) {
   return p == Passes::kThirds ? 3 : p == Passes::kSplitAB ? 2 : 1;
@@ -186,7 +197,7 @@ struct GemmTile {
 
   float acc[kM][kN][2][4] = {};
 
-  /// Whole block; k_steps tiles of kK columns.
+  /// Whole block, once; k_steps tiles of kK columns.
   __device__ void run(const A& a, const B& b, int64_t row0, int64_t column0, int k_steps, Stage* stages) {
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const int row = warp / Shape::kWarpsN * Shape::kWarpM, column = warp % Shape::kWarpsN * Shape::kWarpN;
@@ -198,6 +209,8 @@ struct GemmTile {
       }
       cp_async_commit();  // possibly empty: keeps the count of groups in step
     };
+    float part[kM][kN][2][4] = {};
+    auto& sum = sums_in_parts(kPasses) ? part : acc;
     for (int s = 0; s < Shape::kStages - 1; ++s) load(s);
     for (int step = 0; step < k_steps; ++step) {
       cp_async_wait<Shape::kStages - 2>();
@@ -214,7 +227,14 @@ struct GemmTile {
           Fragment fb;
           B::read(stage.b, column + 16 * n, k, lane, &fb);
           SNS_UNROLL
-          for (int m = 0; m < kM; ++m) multiply<kPasses>(acc[m][n], fa[m], fb);
+          for (int m = 0; m < kM; ++m) multiply<kPasses>(sum[m][n], fa[m], fb);
+        }
+      }
+      constexpr int kSteps = kSumColumns / Shape::kK;
+      if (sums_in_parts(kPasses) && (step % kSteps == kSteps - 1 || step + 1 == k_steps)) {
+        SNS_UNROLL
+        for (int i = 0; i < kM * kN * 2; ++i) {
+          take_part(acc[i / 2 / kN][i / 2 % kN][i % 2], part[i / 2 / kN][i / 2 % kN][i % 2]);
         }
       }
     }

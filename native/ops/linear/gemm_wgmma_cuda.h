@@ -115,6 +115,8 @@ class WgmmaGemm {
   __device__ static void multiply(int64_t in_padded, int warp, int lane, Shared* shared, uint32_t* turn,
                                   float (&acc)[kBlocks][64]) {
     uint32_t a[2][parts_a(kPasses)][4];
+    float part[kBlocks][64] = {};
+    auto& sum = sums_in_parts(kPasses) ? part : acc;
     for (int64_t k0 = 0; k0 < in_padded; k0 += Shape::kK, ++*turn) {
       const uint32_t slot = *turn % kStages;
       const Stage& stage = shared->stages[slot];
@@ -122,13 +124,20 @@ class WgmmaGemm {
       SNS_UNROLL
       for (int k = 0; k < Shape::kK; k += 16) {
         read(stage, kRows * warp, k, lane, a[k / 16 % 2]);
-        registers(acc, a[k / 16 % 2]);
+        registers(sum, a[k / 16 % 2]);
         wgmma_fence();
-        products(stage, k, a[k / 16 % 2], acc);
+        products(stage, k, a[k / 16 % 2], sum);
         wgmma_commit();
         wgmma_wait<1>();
-        registers(acc, a[(k / 16 + 1) % 2]);
+        registers(sum, a[(k / 16 + 1) % 2]);
         if (k == 0 && k0 > 0) release(shared->empty + (*turn - 1) % kStages, lane);
+      }
+      const int64_t done = k0 + Shape::kK;
+      if (sums_in_parts(kPasses) && (done % kSumColumns == 0 || done == in_padded)) {
+        wgmma_wait<0>();
+        registers(sum, a[0]);
+        SNS_UNROLL
+        for (int n = 0; n < kBlocks; ++n) take_part(acc[n], part[n]);
       }
     }
     wgmma_wait<0>();

@@ -2,6 +2,7 @@
 
 #include "core/bfloat16.h"
 #include "simt/block.h"
+#include "simt/tensor_core.h"
 
 namespace simt {
 namespace {
@@ -171,11 +172,7 @@ void multiply(int warp, const std::array<const Wgmma*, kWarp>& ops) {
           sums[static_cast<size_t>(lane)]->values[static_cast<size_t>(i)];
     }
   }
-  for (int r = 0; r < kM; ++r) {
-    for (int k = 0; k < kK; ++k) {
-      for (int n = 0; n < kN; ++n) c[r][n] += a[r][k] * b[k][n];
-    }
-  }
+  tensor_core(a, b, c);
   for (int lane = 0; lane < kWarp; ++lane) {
     for (int i = 0; i < 64; ++i) {
       sums[static_cast<size_t>(lane)]->values[static_cast<size_t>(i)] =

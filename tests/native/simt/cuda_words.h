@@ -10,6 +10,7 @@
 #include "core/bfloat16.h"
 #include "simt/simt.h"
 #include "simt/stream.h"
+#include "simt/tensor_core.h"
 
 #define __global__
 #define __device__
@@ -233,11 +234,7 @@ inline void mma_bf16_table(uint32_t* table) {
       }
     }
   }
-  for (int r = 0; r < 16; ++r) {
-    for (int k = 0; k < 16; ++k) {
-      for (int n = 0; n < 8; ++n) c[r][n] += a[r][k] * b[k][n];
-    }
-  }
+  ::simt::tensor_core(a, b, c);
   for (int lane = 0; lane < 32; ++lane) {
     for (int i = 0; i < 4; ++i) {
       std::memcpy(table + lane * kWords + 6 + i, &c[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2], 4);
