@@ -75,7 +75,7 @@ public final class TrainCommand implements SubCommand {
 
     @Option(
             names = "--freeze",
-            paramLabel = "emoji|DIR",
+            paramLabel = "demo|DIR",
             description = "Train only the heads of this model, by the engine's own gradients.")
     private String freeze;
 

@@ -26,9 +26,8 @@ import io.sensorium.media.Pictures;
 import io.sensorium.media.Sound;
 import io.sensorium.media.Sounds;
 import io.sensorium.models.Codebooks;
-import io.sensorium.models.DemoModel;
-import io.sensorium.models.ModelLoader;
 import io.sensorium.models.ModelSpec;
+import io.sensorium.models.RandomModel;
 import io.sensorium.models.SafetensorsWriter;
 import io.sensorium.text.TextTokenizer;
 import java.io.IOException;
@@ -60,18 +59,23 @@ import picocli.CommandLine.Spec;
             "--image, --audio and --text can be repeated and mixed; their order is kept in the sequence."
         })
 final class EncodeCommand implements Callable<Integer> {
+    private static final String RANDOM = "random";
+
     @Option(
             names = "--model",
             defaultValue = "demo",
-            paramLabel = "demo|DIR",
-            description = "'demo' (default; untrained) or a directory with config.json and model.safetensors.")
+            paramLabel = "demo|random|DIR",
+            description = {
+                "'demo' (default; small, trained on emoji), 'random' (untrained) or a directory with config.json and"
+                        + " model.safetensors."
+            })
     private String model;
 
     @Option(
             names = "--compress",
             paramLabel = "HOW",
-            description = "The demo model's compressor: ${COMPLETION-CANDIDATES} (default: perceiver).")
-    private DemoModel.Compression compress;
+            description = "The random model's compressor: ${COMPLETION-CANDIDATES} (default: perceiver).")
+    private RandomModel.Compression compress;
 
     @Option(names = "--latents", paramLabel = "K", description = "At most K latents for the sequence.")
     private Integer latents;
@@ -159,8 +163,7 @@ final class EncodeCommand implements Callable<Integer> {
                 if (codes != null || budget != null) {
                     throw new UserError("--codes and --budget are not for videos");
                 }
-                String title = "sensorium encode · model "
-                        + (model.equals("demo") ? "demo" : Path.of(model).getFileName());
+                String title = "sensorium encode · model " + modelName();
                 new VideoEncode(items.get(0).video, out, plot, videoOptions, latents)
                         .run(
                                 modelSpec,
@@ -222,17 +225,16 @@ final class EncodeCommand implements Callable<Integer> {
         if (latents != null && budget != null) {
             throw new UserError("--latents and --budget exclude each other");
         }
-        if (model.equals("demo")) {
-            return DemoModel.spec(compress == null ? DemoModel.Compression.PERCEIVER : compress);
+        if (model.equals(RANDOM)) {
+            return RandomModel.spec(compress == null ? RandomModel.Compression.PERCEIVER : compress);
         }
         if (compress != null) {
-            throw new UserError("--compress is for the demo model: '" + model + "' has its own compressor");
+            throw new UserError("--compress is for --model random: '" + model + "' has its own compressor");
         }
         // Of a model with several towers, the one that the first input needs.
         Item first = items.get(0);
-        return ModelLoader.open(
-                Path.of(model),
-                first.image != null ? Modality.IMAGE : first.audio != null ? Modality.AUDIO : Modality.TEXT);
+        return Models.open(
+                model, first.image != null ? Modality.IMAGE : first.audio != null ? Modality.AUDIO : Modality.TEXT);
     }
 
     private Loaded load(Engine engine, ModelSpec modelSpec, Model built, Item item) throws IOException {
@@ -356,16 +358,16 @@ final class EncodeCommand implements Callable<Integer> {
     private static final int LEARN_ITERATIONS = 25;
 
     private Codes codes(Engine engine, Tokens tokens) throws IOException {
-        Path own = model.equals("demo") ? null : Path.of(model).resolve(Codebooks.FILE);
+        Path own = named() ? null : Path.of(model).resolve(Codebooks.FILE);
         String source;
         Codebook book;
         if (!codes.isEmpty()) {
             source = codes;
             book = Codebooks.load(engine, Path.of(codes));
-        } else if (own == null) {
-            source = "the demo model's, untrained";
-            book = DemoModel.codebook(engine);
-        } else if (Files.exists(own)) {
+        } else if (model.equals(RANDOM)) {
+            source = "the random model's, untrained";
+            book = RandomModel.codebook(engine);
+        } else if (own != null && Files.exists(own)) {
             source = own.toString();
             book = Codebooks.load(engine, own);
         } else {
@@ -397,7 +399,7 @@ final class EncodeCommand implements Callable<Integer> {
         long n = tokens.count();
         SafetensorsWriter writer = new SafetensorsWriter()
                 .metadata("sensorium", Main.Version.text())
-                .metadata("model", model.equals("demo") ? "demo" : modelSpec.family());
+                .metadata("model", named() ? model : modelSpec.family());
         if (!modelSpec.notice().isEmpty()) {
             writer.metadata("notice", modelSpec.notice());
         }
@@ -550,6 +552,15 @@ final class EncodeCommand implements Callable<Integer> {
         };
     }
 
+    /** Whether it is no directory. */
+    private boolean named() {
+        return Models.builtIn(model) || model.equals(RANDOM);
+    }
+
+    private String modelName() {
+        return Path.of(model).getFileName().toString();
+    }
+
     private static String shorten(String text, int length) {
         return text.length() <= length ? text : text.substring(0, length - 1) + "…";
     }
@@ -582,8 +593,7 @@ final class EncodeCommand implements Callable<Integer> {
 
     private Scene scene(Engine engine, ModelSpec modelSpec, List<Loaded> loaded, Session session, Result result) {
         Scene scene = new Scene();
-        scene.title = "sensorium encode · model "
-                + (model.equals("demo") ? "demo" : Path.of(model).getFileName());
+        scene.title = "sensorium encode · model " + modelName();
         scene.notice = modelSpec.notice();
         Tokens tokens = result.tokens();
         for (int i = 0; i < loaded.size(); i++) {

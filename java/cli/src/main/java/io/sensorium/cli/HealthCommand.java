@@ -71,9 +71,9 @@ final class HealthCommand implements Callable<Integer> {
 
     @Option(
             names = "--model",
-            defaultValue = "emoji",
-            paramLabel = "emoji|DIR",
-            description = "For --data: 'emoji' (default) or a directory; the model must have heads.")
+            defaultValue = "demo",
+            paramLabel = "demo|DIR",
+            description = "For --data: 'demo' (default) or a directory; the model must have heads.")
     private String model;
 
     @Option(

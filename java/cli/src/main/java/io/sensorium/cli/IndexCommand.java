@@ -29,9 +29,9 @@ import picocli.CommandLine.Spec;
 final class IndexCommand implements Callable<Integer> {
     @Option(
             names = "--model",
-            defaultValue = "emoji",
-            paramLabel = "emoji|DIR",
-            description = "'emoji' (default) or a directory; the model must have heads.")
+            defaultValue = "demo",
+            paramLabel = "demo|DIR",
+            description = "'demo' (default) or a directory; the model must have heads.")
     private String model;
 
     @Option(names = "--data", required = true, paramLabel = "emoji|DIR", description = "The data set.")

@@ -33,9 +33,9 @@ import picocli.CommandLine.Spec;
 final class SearchCommand implements Callable<Integer> {
     @Option(
             names = "--model",
-            defaultValue = "emoji",
-            paramLabel = "emoji|DIR",
-            description = "The model that the index was made with: 'emoji' (default) or a directory.")
+            defaultValue = "demo",
+            paramLabel = "demo|DIR",
+            description = "The model that the index was made with: 'demo' (default) or a directory.")
     private String model;
 
     @Option(names = "--index", required = true, paramLabel = "INDEX", description = "A folder written by 'index'.")

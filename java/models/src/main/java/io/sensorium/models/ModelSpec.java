@@ -119,7 +119,7 @@ public final class ModelSpec implements AutoCloseable {
         return family;
     }
 
-    /** What users of the model must be told (the demo model: that it is untrained); may be empty. */
+    /** What users of the model must be told (the random model: that it is untrained); may be empty. */
     public String notice() {
         return notice;
     }

@@ -37,6 +37,8 @@ class CommandLineTest {
         Path plot = folder.resolve("p.png");
         Run run = ok(
                 "encode",
+                "--model",
+                "random",
                 "--text",
                 "héllo",
                 "--image",
@@ -102,7 +104,18 @@ class CommandLineTest {
     @Test
     void encodeWritesCodes() throws IOException {
         Path out = folder.resolve("t.safetensors");
-        Run run = ok("encode", "--image", sample("chelsea.png"), "--text", "hi", "--codes", "--out", out, "--json");
+        Run run = ok(
+                "encode",
+                "--model",
+                "random",
+                "--image",
+                sample("chelsea.png"),
+                "--text",
+                "hi",
+                "--codes",
+                "--out",
+                out,
+                "--json");
         JsonNode codes = new ObjectMapper().readTree(run.out()).path("codes");
         assertEquals(256, codes.path("size").asInt());
         double[] ids;
@@ -117,9 +130,9 @@ class CommandLineTest {
                     java.util.Arrays.stream(ids).distinct().count(),
                     codes.path("used").asLong());
         }
-        // The demo model on disk brings the same codebook; without the file one is learned, and that is said.
+        // The model on disk brings the same codebook; without the file one is learned, and that is said.
         Path model = folder.resolve("model");
-        io.sensorium.models.DemoModel.write(model);
+        io.sensorium.models.RandomModel.write(model);
         ok("encode", "--model", model, "--image", sample("chelsea.png"), "--text", "hi", "--codes", "--out", out);
         try (Safetensors file = Safetensors.open(out)) {
             assertArrayEquals(ids, file.doubles("codes"));
@@ -143,9 +156,37 @@ class CommandLineTest {
     }
 
     @Test
+    void theDemoModelIsTheTrainedOne() throws IOException {
+        Path out = folder.resolve("t.safetensors");
+        Run run = ok(
+                "encode",
+                "--image",
+                sample("chelsea.png"),
+                "--audio",
+                speech(),
+                "--text",
+                "cat",
+                "--codes",
+                "--out",
+                out);
+        assertTrue(run.out().contains("trained on emoji") && !run.out().contains("untrained"), run.out());
+        assertTrue(run.out().contains("learned from these very tokens"), run.out());
+        try (Safetensors file = Safetensors.open(out)) {
+            assertEquals("demo", file.metadata().get("model"));
+            // 4×4 patches; 712 frames by fives; 3 bytes; each between begin and end.
+            assertArrayEquals(
+                    new long[] {16 + 2 + 142 + 2 + 3 + 2, 128},
+                    file.info("tokens").dims());
+            assertArrayEquals(new long[] {1, 4, 128}, file.info("latents").dims());
+        }
+    }
+
+    @Test
     void encodePrintsOneTable() {
         Run run = ok(
                 "encode",
+                "--model",
+                "random",
                 "--image",
                 sample("chelsea.png"),
                 "--text",
@@ -169,6 +210,8 @@ class CommandLineTest {
             for (int limit : new int[] {0, 1, 7}) {
                 List<Object> arguments = new ArrayList<>(List.of(
                         "encode",
+                        "--model",
+                        "random",
                         "--image",
                         sample("chelsea.png"),
                         "--text",
@@ -198,6 +241,7 @@ class CommandLineTest {
         refused("exclude", both);
         refused("below 1", "encode", "--text", "x", "--latents", 0, "--out", out);
         refused("compress", "encode", "--text", "x", "--compress", "nothing", "--out", out);
+        refused("for --model random", "encode", "--text", "x", "--compress", "mean", "--out", out);
     }
 
     @Test
@@ -298,7 +342,7 @@ class CommandLineTest {
         refused("it is a folder", "encode", "--text", "x", "--out", out, "--plot", folder);
         Path tiny = folder.resolve("tiny.png");
         ImageIO.write(new BufferedImage(5, 20, BufferedImage.TYPE_INT_RGB), "png", tiny.toFile());
-        refused("tiny.png: ", "encode", "--image", tiny, "--out", out);
+        refused("tiny.png: ", "encode", "--model", "random", "--image", tiny, "--out", out);
         Path vit = Checkout.root().resolve("tests/golden/model-vit");
         refused("has no audio part", "encode", "--model", vit, "--audio", speech(), "--out", out);
         refused("has no text part", "encode", "--model", vit, "--text", "x", "--out", out);

@@ -10,9 +10,9 @@ import io.sensorium.Modality;
 import io.sensorium.Model;
 import io.sensorium.Session;
 import io.sensorium.SessionLimits;
-import io.sensorium.models.DemoModel;
 import io.sensorium.models.ModelLoader;
 import io.sensorium.models.ModelSpec;
+import io.sensorium.models.RandomModel;
 import io.sensorium.models.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.FloatBuffer;
@@ -381,7 +381,7 @@ class ModelFilesTest {
 
     @Test
     void theOwnFormatRejectsUnknownKeys() throws IOException {
-        DemoModel.write(folder);
+        RandomModel.write(folder);
         Path config = folder.resolve("config.json");
         String text = Files.readString(config);
         ModelLoader.open(folder).close();

@@ -14,9 +14,9 @@ import io.sensorium.Result;
 import io.sensorium.SequenceConfig;
 import io.sensorium.Session;
 import io.sensorium.SessionLimits;
-import io.sensorium.models.DemoModel;
 import io.sensorium.models.ModelLoader;
 import io.sensorium.models.ModelSpec;
+import io.sensorium.models.RandomModel;
 import io.sensorium.models.Safetensors;
 import java.io.IOException;
 import java.nio.FloatBuffer;
@@ -158,13 +158,13 @@ class ModelGoldenTest {
         }
     }
 
-    /** What DemoModel writes is what it gives in memory, through every tensor. */
+    /** What RandomModel writes is what it gives in memory, through every tensor. */
     @Test
-    void theDemoModelSurvivesItsFiles(@TempDir Path folder) throws IOException {
-        DemoModel.write(folder);
+    void theRandomModelSurvivesItsFiles(@TempDir Path folder) throws IOException {
+        RandomModel.write(folder);
         float[][] latents = new float[2][];
         for (int i = 0; i < 2; i++) {
-            try (ModelSpec spec = i == 0 ? DemoModel.spec() : ModelLoader.open(folder);
+            try (ModelSpec spec = i == 0 ? RandomModel.spec() : ModelLoader.open(folder);
                     Model model = spec.build(engine);
                     Session session = model.newSession(SessionLimits.builder()
                             .maxItems(2)
@@ -172,7 +172,7 @@ class ModelGoldenTest {
                             .maxPixels(64 * 64)
                             .maxSamples(8000)
                             .build())) {
-                assertEquals(DemoModel.NOTICE, spec.notice());
+                assertEquals(RandomModel.NOTICE, spec.notice());
                 FloatBuffer pcm = Golden.direct(8000);
                 for (int t = 0; t < 8000; t++) {
                     pcm.put(t, (float) Math.sin(t * 0.1));

@@ -7,8 +7,8 @@ import io.sensorium.Engine;
 import io.sensorium.Modality;
 import io.sensorium.Model;
 import io.sensorium.Tokens;
-import io.sensorium.models.DemoModel;
 import io.sensorium.models.ModelSpec;
+import io.sensorium.models.RandomModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,7 +47,7 @@ class RealVideosTest {
 
     private static SyncReport run(String file, List<Long> soundStarts, List<Long> frameStarts) throws IOException {
         try (Engine engine = Engine.open();
-                ModelSpec spec = DemoModel.spec();
+                ModelSpec spec = RandomModel.spec();
                 Model model = spec.build(engine);
                 MediaFile media = MediaFile.open(samples.resolve(file))) {
             return VideoTokenizer.builder(model)

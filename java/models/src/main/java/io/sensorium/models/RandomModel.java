@@ -28,12 +28,12 @@ import java.util.SplittableRandom;
  * A small model with seeded random weights for trying things out: 16×16 image patches, one token per 12.5 ms of
  * sound, text as UTF-8 bytes, compressed to 64 latents. It is not trained: its tokens carry no meaning.
  */
-public final class DemoModel {
+public final class RandomModel {
     /** What is written into the model and shown to its users. */
     public static final String NOTICE =
-            "demo model with seeded random weights: untrained, its tokens and latents carry no meaning";
+            "model of seeded random weights: untrained, its tokens and latents carry no meaning";
 
-    /** How the demo model compresses. */
+    /** How the model compresses. */
     public enum Compression {
         /** Perceiver encoder. */
         PERCEIVER,
@@ -60,7 +60,7 @@ public final class DemoModel {
     private static final int CODES = 256;
     private static final long SEED = 20240601;
 
-    private DemoModel() {}
+    private RandomModel() {}
 
     /** With a Perceiver. */
     public static ModelSpec spec() {
@@ -69,10 +69,10 @@ public final class DemoModel {
 
     /** The model in memory; the same bytes on every machine. */
     public static ModelSpec spec(Compression compression) {
-        return new ModelDesign(parts(compression)).spec(DemoModel::values);
+        return new ModelDesign(parts(compression)).spec(RandomModel::values);
     }
 
-    /** A codebook for the demo model's tokens: seeded directions, as untrained as the model. */
+    /** A codebook for this model's tokens: seeded directions, as untrained as the model. */
     public static Codebook codebook(Engine engine) {
         return Codebook.of(engine, CodebookConfig.vq(CODES, D, CodebookConfig.Metric.COSINE), codes());
     }
@@ -88,7 +88,7 @@ public final class DemoModel {
 
     /** The same with another compressor. */
     public static void write(Path directory, Compression compression) throws IOException {
-        new ModelDesign(parts(compression)).write(directory, Map.of(), DemoModel::values);
+        new ModelDesign(parts(compression)).write(directory, Map.of(), RandomModel::values);
         new SafetensorsWriter()
                 .metadata("notice", NOTICE)
                 .metadata("kind", "vq")
