@@ -104,6 +104,15 @@ int32_t sns_session_use_stream(sns_session session, void* stream) {
   });
 }
 
+int32_t sns_session_wait_event(sns_session session, void* event) {
+  return sns::guard([&] {
+    sns::not_null(session, "session");
+    sns::not_null(event, "event");
+    const sns::SessionTurn turn(session);
+    sns::cuda_session(session)->wait_event(event);
+  });
+}
+
 int32_t sns_session_inbox(sns_session session, int64_t bytes, void** out) {
   return sns::guard([&] {
     sns::not_null(session, "session");

@@ -559,6 +559,10 @@ SNS_API void sns_dlpack_delete(void* tensor);
  * session's own stream again. */
 SNS_API int32_t sns_session_use_stream(sns_session session, void* stream);
 
+/* The stream waits for this recorded CUevent of the caller before anything that it is given later; the calling thread does
+ * not wait. */
+SNS_API int32_t sns_session_wait_event(sns_session session, void* event);
+
 /* Page-locked memory of the session, at least `bytes` of it: items whose data lies in it are copied to the device without a
  * copy on the host. It stays valid until the session is destroyed or a larger one is asked for. */
 SNS_API int32_t sns_session_inbox(sns_session session, int64_t bytes, void** out);

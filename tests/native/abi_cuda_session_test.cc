@@ -286,6 +286,26 @@ TEST(CudaSession, ResultsStayOnTheDevice) {
   sns_dlpack_delete(nullptr);
 }
 
+/// A session that waits for another's event meets what happened to the other's work.
+TEST(CudaSession, WaitsForAnEvent) {
+  Pair pair(text_model);
+  const Samples samples;
+  const std::vector<sns_item> items = text_items(samples);
+  const Session first = make_session(pair.cuda_model.get());
+  ASSERT_SNS_OK(sns_session_set_output(first.get(), SNS_OUTPUT_DEVICE));
+  sns_result result = {};
+  ASSERT_SNS_OK(sns_session_run(first.get(), items.data(), 3, &result));
+  auto device = sized<sns_device_result>();
+  ASSERT_SNS_OK(sns_session_device_result(first.get(), &device));
+  ASSERT_SNS_OK(sns_session_wait_event(pair.cuda_session.get(), device.event));
+  pair.compare(items);
+  expect_error(SNS_ERROR_INVALID_ARGUMENT, "event", sns_session_wait_event(first.get(), nullptr));
+  control("fail", 2);
+  ASSERT_SNS_OK(sns_session_run(first.get(), items.data(), 3, &result));
+  expect_error(SNS_ERROR_DEVICE_FATAL, "device",
+               sns_session_wait_event(pair.cuda_session.get(), device.event));
+}
+
 TEST(CudaSession, InboxIsReadInPlace) {
   Pair pair(text_model);
   const Samples samples;
@@ -311,6 +331,7 @@ TEST(CudaSession, CpuSessionsHaveNoDeviceSide) {
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_set_output(session.get(), SNS_OUTPUT_DEVICE));
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_dlpack(session.get(), SNS_OUT_TOKENS, &p));
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_use_stream(session.get(), nullptr));
+  expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_wait_event(session.get(), &device));
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_inbox(session.get(), 1, &p));
 }
 

@@ -195,6 +195,11 @@ void CudaSession::use_stream(void* stream) {
   stream_.borrow(stream);
 }
 
+void CudaSession::wait_event(void* event) {
+  stream_.device().enter();
+  stream_.check(stream_.device().runtime().stream_wait(stream_.get(), event), "event");
+}
+
 /// All that decides which work a request is and at which addresses; the rest is data.
 int64_t CudaSession::make_key(const Request& r) {
   int64_t n = 0;

@@ -50,6 +50,8 @@ class CudaSession {
   bool keeps_on_device() const { return keep_; }
   /// Work goes into this CUstream of the caller from now on; null takes the session's own again.
   void use_stream(void* stream);
+  /// What is given to the stream later begins once this CUevent of the caller has passed.
+  void wait_event(void* event);
   void* stream() const { return stream_.get(); }
   int32_t device_index() const { return stream_.device().index(); }
   /// Recorded behind the last request's work.

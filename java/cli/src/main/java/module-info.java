@@ -1,6 +1,7 @@
 /** The command line of Sensorium. */
 module io.sensorium.cli {
     requires io.sensorium;
+    requires io.sensorium.cuda;
     requires io.sensorium.models;
     requires io.sensorium.media;
     requires io.sensorium.video;

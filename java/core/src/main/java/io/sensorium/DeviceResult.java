@@ -5,8 +5,8 @@ package io.sensorium;
  * until the session's next request; the memory goes with the session. Addresses are 0 where the model gives no such thing.
  *
  * @param tokens device address of [{@code tokensCount}, dModel]
- * @param latents device address of [{@code latentsCount}, width]
- * @param embedding device address of [{@code sequences}, dim]
+ * @param latents device address of [{@code latentsCount}, dLatents]
+ * @param embedding device address of [{@code sequences}, dEmbedding]
  * @param stream the {@code CUstream} that the work was given to
  * @param event the {@code CUevent} behind it: make another stream wait for it
  * @param index which GPU
@@ -18,6 +18,9 @@ public record DeviceResult(
         long tokensCount,
         long latentsCount,
         long sequences,
+        long dModel,
+        long dLatents,
+        long dEmbedding,
         long stream,
         long event,
         int index) {}

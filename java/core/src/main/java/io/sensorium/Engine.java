@@ -67,6 +67,19 @@ public final class Engine implements AutoCloseable {
         return precision;
     }
 
+    /**
+     * Gives a CUDA engine its cuFFT, for sound whose n_fft the fused kernel does not serve (above 4096). It serves models
+     * that are made afterwards; without it such a model is a {@link DeviceUnavailableException}. {@code CuFft} of the module
+     * {@code io.sensorium.cuda} calls this with the library of the JavaCPP presets.
+     *
+     * @param library name or path of libcufft, such as {@code libcufft.so.12}; opened unless the process has it already
+     * @throws DeviceUnavailableException if it cannot be opened, or the engine is one of the CPU
+     */
+    public void fft(String library) {
+        Objects.requireNonNull(library, "library");
+        handle.call(this, address -> Native.sns_engine_fft(address, library));
+    }
+
     /** Begins a model. */
     public Model.Builder newModel() {
         return create(address -> {

@@ -506,7 +506,7 @@ public final class Session implements AutoCloseable {
 
     /**
      * Where the results of the following requests are. Of a CUDA engine only, as are {@link #deviceResult}, {@link #tensor},
-     * {@link #stream} and {@link #inbox}: {@link DeviceUnavailableException} otherwise.
+     * {@link #stream}, {@link #waitFor} and {@link #inbox}: {@link DeviceUnavailableException} otherwise.
      */
     public Session output(Output output) {
         change();
@@ -525,6 +525,9 @@ public final class Session implements AutoCloseable {
                 block.get(ResultBlock.TOKENS_COUNT),
                 block.get(ResultBlock.LATENTS_COUNT),
                 block.get(ResultBlock.SEQUENCES),
+                block.get(ResultBlock.D_MODEL),
+                block.get(ResultBlock.D_LATENTS),
+                block.get(ResultBlock.D_EMBEDDING),
                 device.stream(),
                 device.event(),
                 (int) device.index());
@@ -546,6 +549,18 @@ public final class Session implements AutoCloseable {
     public Session stream(long cuStream) {
         change();
         call(address -> Native.sns_session_use_stream(address, cuStream));
+        return this;
+    }
+
+    /**
+     * Lets the session's stream wait for an event of the caller's: the following requests begin once it has passed. The
+     * caller's thread does not wait.
+     *
+     * @param cuEvent address of a recorded {@code CUevent} of this engine's GPU
+     */
+    public Session waitFor(long cuEvent) {
+        change();
+        call(address -> Native.sns_session_wait_event(address, cuEvent));
         return this;
     }
 

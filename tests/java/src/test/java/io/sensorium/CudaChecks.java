@@ -1,5 +1,7 @@
 package io.sensorium;
 
+import io.sensorium.cuda.CuFft;
+import io.sensorium.cuda.CudaInterop;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -100,7 +102,20 @@ final class CudaChecks {
             } catch (IllegalStateException expected) {
                 check(expected.getMessage().contains("no such result"), expected.getMessage());
             }
-            session.output(Output.HOST).stream(0);
+            check(CudaInterop.tokens(device).capacity() == tokens.length, "the tokens' size");
+            check(CudaInterop.tokens(device).address() == device.tokens(), "the tokens' address");
+            check(CudaInterop.latents(device).capacity() == latents.length, "the latents' size");
+            check(CudaInterop.embedding(device).isNull(), "there is no embedding");
+            session.output(Output.HOST);
+            try (Session other = model.newSession(TinyModels.LIMITS)) { // in the first one's stream, behind its event
+                CudaInterop.stream(other, CudaInterop.stream(device));
+                CudaInterop.waitFor(other, CudaInterop.event(device));
+                expect(request(other).run(), tokens, latents);
+                check(other.deviceResult().stream() == device.stream(), "another stream");
+                CudaInterop.stream(other, null);
+                expect(request(other).run(), tokens, latents);
+            }
+            session.stream(0);
             expect(request(session).run(), tokens, latents);
             try {
                 engine.logMel(TinyModels.LOG_MEL);
@@ -109,7 +124,68 @@ final class CudaChecks {
                 check(expected.getMessage().contains("CPU engine"), expected.getMessage());
             }
         }
+        fft(cuda);
         System.out.println("all checked");
+    }
+
+    /** An n_fft that only cuFFT serves, which comes from the JavaCPP presets. */
+    private static void fft(Device cuda) {
+        FloatBuffer sound = TinyModels.direct(TinyModels.sound(2, 6000));
+        SessionLimits limits = SessionLimits.builder()
+                .maxItems(1)
+                .maxTokens(64)
+                .maxSamples(8000)
+                .build();
+        float[] want;
+        try (Engine engine = Engine.open();
+                Model model = longTransform(engine);
+                Session session = model.newSession(limits)) {
+            want = TinyModels.array(session.clear().audio(sound).run().tokens().values());
+            try {
+                CuFft.give(engine);
+                throw new AssertionError("a CPU engine takes no cuFFT");
+            } catch (DeviceUnavailableException expected) {
+                check(expected.getMessage().contains("CPU"), expected.getMessage());
+            }
+        }
+        try (Engine engine = Engine.builder().device(cuda).open()) {
+            try {
+                longTransform(engine).close();
+                throw new AssertionError("the engine has no cuFFT yet");
+            } catch (DeviceUnavailableException expected) {
+                check(expected.getMessage().contains("cuFFT"), expected.getMessage());
+            }
+            try {
+                engine.fft("libnothing.so");
+                throw new AssertionError("there is no such library");
+            } catch (DeviceUnavailableException expected) {
+                check(expected.getMessage().contains("libnothing.so"), expected.getMessage());
+            }
+            CuFft.give(engine);
+            try (Model model = longTransform(engine);
+                    Session session = model.newSession(limits)) {
+                double error = nmse(session.clear().audio(sound).run().tokens().values(), want);
+                check(error < 1e-8, "NMSE through cuFFT " + error);
+            }
+        }
+    }
+
+    private static Model longTransform(Engine engine) {
+        LogMelConfig logMel = LogMelConfig.builder()
+                .nFft(4500)
+                .winLength(400)
+                .hop(600)
+                .nMels(TinyModels.MELS)
+                .build();
+        return engine.newModel()
+                .sequence(SequenceConfig.builder().dModel(TinyModels.MELS).build())
+                .audio(AudioConfig.builder().logMel(logMel).build())
+                .tensor(
+                        "audio.frame.weight",
+                        FloatBuffer.wrap(TinyModels.sound(3, TinyModels.MELS * TinyModels.MELS)),
+                        TinyModels.MELS,
+                        TinyModels.MELS)
+                .build();
     }
 
     private static void asyncFailure(Session session) throws Exception {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.sensorium.Device;
 import io.sensorium.Engine;
+import io.sensorium.cuda.CuFft;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -40,6 +41,9 @@ final class InfoCommand implements Callable<Integer> {
             }
         }
         device(root.putObject("cuda"), Device.cuda());
+        ObjectNode fft = root.putObject("cufft");
+        fft.put("available", CuFft.unavailabilityCause().isEmpty());
+        CuFft.unavailabilityCause().ifPresent(cause -> fft.put("cause", cause));
         if (json) {
             out.println(root.toPrettyString());
             return 0;
@@ -52,6 +56,10 @@ final class InfoCommand implements Callable<Integer> {
             out.println("threads    " + root.get("threads").asInt());
         }
         out.println("cuda       " + text(Device.cuda()));
+        out.println("cufft      "
+                + CuFft.unavailabilityCause()
+                        .map(cause -> "not available: " + cause)
+                        .orElse("available"));
         return 0;
     }
 

@@ -40,6 +40,7 @@ public class SensoriumPresets implements InfoMapper {
         addresses(infoMap, "sns_session_query", "sns_session", "sns_session_info*");
         addresses(infoMap, "sns_session_dlpack", "sns_session", "int32_t", "void**");
         addresses(infoMap, "sns_session_use_stream", "sns_session", "void*");
+        addresses(infoMap, "sns_session_wait_event", "sns_session", "void*");
         addresses(infoMap, "sns_session_inbox", "sns_session", "int64_t", "void**");
         infoMap.put(new Info("sns_dlpack_delete")
                 .javaText("public static native void sns_dlpack_delete(@Cast(\"void*\") long tensor);\n"));
