@@ -11,11 +11,14 @@ import io.sensorium.media.Pictures;
 import io.sensorium.media.Wav;
 import io.sensorium.models.ModelDesign;
 import io.sensorium.models.ModelSpec;
+import io.sensorium.models.Safetensors;
+import io.sensorium.models.SafetensorsWriter;
 import io.sensorium.search.Embedder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -31,7 +34,8 @@ import java.util.stream.Stream;
 
 /**
  * Trains the heads of a frozen model by the engine's own gradients ({@link AlignStep}): what the encoders give is computed
- * once, so a step costs next to nothing. AdamW with a cosine; no augmentation, no checkpoints.
+ * once, so a step costs next to nothing. AdamW with a cosine; no augmentation. heads.safetensors beside the model holds the
+ * heads and AdamW's moments; the same run goes on from it, to the bits of one that never stopped.
  */
 final class HeadTrainer {
     private static final List<Modality[]> PAIRS = List.of(
@@ -42,6 +46,7 @@ final class HeadTrainer {
     private static final double BETA2 = 0.98;
     private static final double WEIGHT_DECAY = 0.05;
     private static final long DEFAULT_STEPS = 2000;
+    private static final String CHECKPOINT = "heads.safetensors";
 
     private final Engine engine;
     private final ModelSpec spec;
@@ -53,6 +58,7 @@ final class HeadTrainer {
     private final Map<String, Map<Modality, List<float[]>>> pooled = new LinkedHashMap<>();
     private final Map<Modality, AlignStep.Tower> towers = new EnumMap<>(Modality.class);
     private final Map<Modality, float[][]> moments = new EnumMap<>(Modality.class);
+    private double seconds;
 
     HeadTrainer(
             Engine engine,
@@ -94,14 +100,33 @@ final class HeadTrainer {
         }
         float scale = heads.logitScale();
         long steps = options.steps() > 0 ? options.steps() : DEFAULT_STEPS;
-        long deadline = options.minutes() > 0 ? System.nanoTime() + (long) (60e9 * options.minutes()) : Long.MAX_VALUE;
-        for (long step = 0; step < steps && System.nanoTime() < deadline; step++) {
+        Path checkpoint = out.resolveSibling(CHECKPOINT);
+        long first = resume(checkpoint, steps);
+        long begun = System.nanoTime();
+        double before = seconds;
+        double saved = seconds;
+        boolean done = first >= steps;
+        for (long step = first; !done; ) {
             double loss = step(concepts, step, steps, scale, heads);
-            if (step % 100 == 0 || step == steps - 1) {
-                progress.accept(String.format(Locale.ROOT, "step %d of %d, loss %.4f", step + 1, steps, loss));
+            if (!Double.isFinite(loss)) {
+                throw new IllegalArgumentException("the loss is " + loss + " at step " + step
+                        + "; a lower --learning-rate may help, the last checkpoint is kept");
             }
-            if (step == steps - 1) {
-                news.accept(String.format(Locale.ROOT, "%d steps, loss %.4f", steps, loss));
+            step++;
+            seconds = before + (System.nanoTime() - begun) / 1e9;
+            done = step == steps || options.minutes() > 0 && seconds >= 60 * options.minutes();
+            if (step % 100 == 1 || done) {
+                double left = (seconds - before) / (step - first) * (steps - step);
+                if (options.minutes() > 0) {
+                    left = Math.min(left, Math.max(0, 60 * options.minutes() - seconds));
+                }
+                progress.accept(
+                        String.format(Locale.ROOT, "step %d of %d, loss %.4f, %.0f s left", step, steps, loss, left));
+            }
+            if (done || seconds - saved >= options.checkpointSeconds()) {
+                saved = seconds;
+                save(checkpoint, step, steps);
+                news.accept(String.format(Locale.ROOT, "checkpoint at step %d of %d: loss %.4f", step, steps, loss));
             }
         }
         ModelDesign.of(spec).write(out, Map.of("training", "heads only, seed " + options.seed()), (name, dims) -> {
@@ -115,6 +140,52 @@ final class HeadTrainer {
             }
             return spec.read(name);
         });
+    }
+
+    /** What must be the same for a run to go on. */
+    private String identity(long steps) {
+        return "seed " + options.seed() + ", batch " + options.batch() + ", loss " + options.loss() + ", steps " + steps
+                + ", learning rate " + options.learningRate();
+    }
+
+    private void save(Path file, long step, long steps) throws IOException {
+        SafetensorsWriter writer = new SafetensorsWriter()
+                .metadata("run", identity(steps))
+                .metadata("step", Long.toString(step))
+                .metadata("seconds", Double.toString(seconds));
+        towers.forEach((modality, tower) -> {
+            String name = TorchModel.name(modality);
+            float[][] m = moments.get(modality);
+            writer.add(name + ".weight", tower.weight(), tower.weight().remaining());
+            writer.add(name + ".bias", tower.bias(), tower.bias().remaining());
+            writer.add(name + ".mean", FloatBuffer.wrap(m[0]), m[0].length);
+            writer.add(name + ".square", FloatBuffer.wrap(m[1]), m[1].length);
+        });
+        writer.write(file);
+    }
+
+    /** The number of steps done: 0 without a checkpoint. */
+    private long resume(Path file, long steps) throws IOException {
+        if (!Files.exists(file)) {
+            return 0;
+        }
+        try (Safetensors saved = Safetensors.open(file)) {
+            String there = saved.metadata().getOrDefault("run", "nothing known");
+            if (!there.equals(identity(steps))) {
+                throw new IllegalArgumentException(file + " was trained with " + there + ", not " + identity(steps)
+                        + "; give that, or another --out");
+            }
+            towers.forEach((modality, tower) -> {
+                String name = TorchModel.name(modality);
+                float[][] m = moments.get(modality);
+                tower.weight().put(saved.floats(name + ".weight"));
+                tower.bias().put(saved.floats(name + ".bias"));
+                saved.floats(name + ".mean").get(m[0]);
+                saved.floats(name + ".square").get(m[1]);
+            });
+            seconds = Double.parseDouble(saved.metadata().get("seconds"));
+            return Long.parseLong(saved.metadata().get("step"));
+        }
     }
 
     /** The means of what the frozen model gives for each view of each trained concept. */

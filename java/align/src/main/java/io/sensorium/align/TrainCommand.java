@@ -107,6 +107,9 @@ public final class TrainCommand implements SubCommand {
         if (batch < 2 * threads || threads < 1 || learningRate <= 0 || checkpointSeconds <= 0) {
             throw new UserError("--batch must be at least twice --threads, rates and times above 0");
         }
+        if (freeze != null && patience > 0) {
+            throw new UserError("--patience is not for --freeze");
+        }
         TrainOptions options =
                 new TrainOptions(seed, minutes, steps, batch, learningRate, loss, checkpointSeconds, patience, threads);
         PrintWriter terminal = spec.commandLine().getOut();

@@ -34,7 +34,7 @@ class TrainingTest {
     Path folder;
 
     /** Colours that hum: a picture, a tone in two octaves, a name. */
-    private DataSet set() throws IOException {
+    static DataSet set(Path folder) throws IOException {
         StringBuilder manifest = new StringBuilder();
         for (int i = 0; i < CONCEPTS; i++) {
             BufferedImage picture = new BufferedImage(32, 32, BufferedImage.TYPE_INT_RGB);
@@ -76,7 +76,7 @@ class TrainingTest {
         List<Double> losses = new ArrayList<>();
         try (Engine engine = Engine.open()) {
             ModelDesign design = Recipe.design("test", Recipe.CLIP_SCALE, 0);
-            Corpus corpus = Corpus.load(engine, design.spec(Recipe.initial(7)), set(), 0, text -> {});
+            Corpus corpus = Corpus.load(engine, design.spec(Recipe.initial(7)), set(folder), 0, text -> {});
             Trainer trainer = new Trainer(
                     design,
                     corpus,
@@ -138,7 +138,7 @@ class TrainingTest {
         int[] seen = {0};
         try (Engine engine = Engine.open()) {
             ModelDesign design = Recipe.design("test", Recipe.CLIP_SCALE, 0);
-            Corpus corpus = Corpus.load(engine, design.spec(Recipe.initial(7)), set(), 0, text -> {});
+            Corpus corpus = Corpus.load(engine, design.spec(Recipe.initial(7)), set(folder), 0, text -> {});
             new Trainer(design, corpus, options(6, 1e-9, AlignStep.Loss.CLIP), out, line -> {}, news -> {
                         if (++seen[0] == checkpoints) {
                             throw new Killed();
