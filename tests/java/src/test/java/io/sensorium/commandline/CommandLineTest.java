@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sensorium.Device;
 import io.sensorium.commandline.Commands.Run;
 import io.sensorium.files.Checkout;
 import io.sensorium.models.Safetensors;
@@ -265,6 +266,27 @@ class CommandLineTest {
         assertTrue(ok("info").out().contains("cuda"));
         assertTrue(ok("--version").out().startsWith("sensorium 0"));
         assertTrue(ok("--help").out().contains("encode"));
+    }
+
+    /** On a GPU the commands that have no kernels there say so. */
+    @Test
+    void aGpuThatIsNotThereIsRefused() {
+        String cause = Device.cuda().unavailabilityCause().orElse("runs on a CPU engine only");
+        refused(cause, "check", "--device", "cuda", "--cases", 1);
+        refused(
+                cause,
+                "resample",
+                "--device",
+                "cuda",
+                "--from",
+                16000,
+                "--to",
+                8000,
+                "--in",
+                speech(),
+                "--out",
+                folder.resolve("r.st"));
+        refused("--device", "check", "--device", "tpu");
     }
 
     @Test
