@@ -102,6 +102,9 @@ final class HeadTrainer {
         long steps = options.steps() > 0 ? options.steps() : DEFAULT_STEPS;
         Path checkpoint = out.resolveSibling(CHECKPOINT);
         long first = resume(checkpoint, steps);
+        if (first > 0) {
+            news.accept("going on from step " + first);
+        }
         long begun = System.nanoTime();
         double before = seconds;
         double saved = seconds;

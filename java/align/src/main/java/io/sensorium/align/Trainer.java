@@ -46,7 +46,7 @@ final class Trainer {
      * Goes on from the newest checkpoint in {@code out}, if there is one.
      *
      * @param progress is told each step, in one line
-     * @param news is told each checkpoint
+     * @param news is told where it goes on and each checkpoint
      */
     Trainer(
             ModelDesign design,
@@ -95,6 +95,9 @@ final class Trainer {
         double smooth = Double.NaN;
         long step = state.step();
         long firstStep = step;
+        if (step > 0) {
+            news.accept("going on from step " + step);
+        }
         double seconds = before;
         try {
             CompletableFuture<List<Feeder.Batch>> next = feed(pool, step);
