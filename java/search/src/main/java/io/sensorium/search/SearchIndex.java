@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.sensorium.Engine;
 import io.sensorium.Modality;
-import io.sensorium.VectorIndex;
 import io.sensorium.data.Item;
 import io.sensorium.media.Pictures;
 import io.sensorium.media.Wav;
@@ -27,12 +26,17 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Embeddings of a data set with what they are of, to be searched by modality. On disk: vectors.safetensors and
- * entries.jsonl, in one folder.
+ * Embeddings of a data set with what they are of, to be searched by modality: exactly up to {@link #EXACT_LIMIT} vectors of
+ * one, through a graph of near neighbours beyond. On disk: vectors.safetensors, entries.jsonl and the graphs, in one
+ * folder.
  */
 public final class SearchIndex implements AutoCloseable {
+    /** The most vectors of one modality that every search looks at; more are searched through a graph (HNSW). */
+    public static final int EXACT_LIMIT = 1_000_000;
+
     private static final String VECTORS = "vectors.safetensors";
     private static final String ENTRIES = "entries.jsonl";
     private static final int MAX_LINE = 1 << 16;
@@ -53,25 +57,46 @@ public final class SearchIndex implements AutoCloseable {
     private final int dim;
     private final List<Entry> entries;
     private final float[] vectors;
-    private final Map<Modality, VectorIndex> indexes = new EnumMap<>(Modality.class);
+    private final Map<Modality, Nearest> indexes = new EnumMap<>(Modality.class);
     private final Map<Modality, List<Entry>> places = new EnumMap<>(Modality.class);
 
-    private SearchIndex(Engine engine, int dim, List<Entry> entries, float[] vectors) {
+    private SearchIndex(
+            Engine engine, int dim, List<Entry> entries, float[] vectors, int exactLimit, @Nullable Path folder)
+            throws IOException {
         this.dim = dim;
         this.entries = entries;
         this.vectors = vectors;
         for (Modality modality : Modality.values()) {
             List<Entry> own = new ArrayList<>();
-            FloatBuffer rows = FloatBuffer.allocate(vectors.length);
+            for (Entry entry : entries) {
+                if (entry.modality() == modality) {
+                    own.add(entry);
+                }
+            }
+            FloatBuffer rows = FloatBuffer.allocate(own.size() * dim);
             for (int i = 0; i < entries.size(); i++) {
                 if (entries.get(i).modality() == modality) {
-                    own.add(entries.get(i));
                     rows.put(vectors, i * dim, dim);
                 }
             }
+            rows.flip();
             places.put(modality, own);
-            indexes.put(modality, new VectorIndex(engine, rows.flip(), dim));
+            indexes.put(
+                    modality,
+                    own.size() <= exactLimit || dim > HnswNearest.MAX_DIM
+                            ? new ExactNearest(engine, rows, dim)
+                            : graph(rows, dim, folder == null ? null : graph(folder, modality)));
         }
+    }
+
+    private static HnswNearest graph(FloatBuffer rows, int dim, @Nullable Path folder) throws IOException {
+        return folder != null && Files.isDirectory(folder)
+                ? HnswNearest.open(folder, rows, dim)
+                : HnswNearest.build(rows, dim);
+    }
+
+    private static Path graph(Path folder, Modality modality) {
+        return folder.resolve("hnsw-" + modality.name().toLowerCase(Locale.ROOT));
     }
 
     /**
@@ -103,7 +128,7 @@ public final class SearchIndex implements AutoCloseable {
         for (int i = 0; i < rows.size(); i++) {
             System.arraycopy(rows.get(i), 0, vectors, i * embedder.dim(), embedder.dim());
         }
-        return new SearchIndex(engine, embedder.dim(), entries, vectors);
+        return new SearchIndex(engine, embedder.dim(), entries, vectors, EXACT_LIMIT, null);
     }
 
     private static Entry entry(Modality modality, Item item, String what) {
@@ -126,15 +151,14 @@ public final class SearchIndex implements AutoCloseable {
     }
 
     /** The nearest entries of one modality, the nearest first; fewer if there are not so many. */
-    public List<Hit> search(float[] query, Modality modality, int k) {
+    public List<Hit> search(float[] query, Modality modality, int k) throws IOException {
         if (query.length != dim) {
             throw new IllegalArgumentException(
                     "the query has " + query.length + " values, the index " + dim + ": another model?");
         }
-        VectorIndex.Hits found = indexes.get(modality).search(FloatBuffer.wrap(query), k);
         List<Hit> hits = new ArrayList<>();
-        for (int i = 0; i < k && found.id(0, i) >= 0; i++) {
-            hits.add(new Hit(places.get(modality).get(found.id(0, i)), found.score(0, i)));
+        for (Nearest.Place place : indexes.get(modality).search(query, k)) {
+            hits.add(new Hit(places.get(modality).get(place.id()), place.score()));
         }
         return hits;
     }
@@ -155,10 +179,36 @@ public final class SearchIndex implements AutoCloseable {
         new SafetensorsWriter()
                 .add("vectors", FloatBuffer.wrap(vectors), entries.size(), dim)
                 .write(folder.resolve(VECTORS));
+        for (Map.Entry<Modality, Nearest> index : indexes.entrySet()) {
+            Path graph = graph(folder, index.getKey());
+            removeFolder(graph); // of an index that stood here before
+            if (index.getValue() instanceof HnswNearest hnsw) {
+                hnsw.copyTo(graph);
+            }
+        }
+    }
+
+    private static void removeFolder(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) return;
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
     }
 
     /** Reads one. Throws {@link IllegalArgumentException} saying what does not fit. */
     public static SearchIndex open(Engine engine, Path folder) throws IOException {
+        return open(engine, folder, EXACT_LIMIT);
+    }
+
+    /**
+     * Reads one.
+     *
+     * @param exactLimit the most vectors of one modality that are searched exactly
+     */
+    public static SearchIndex open(Engine engine, Path folder, int exactLimit) throws IOException {
         ObjectMapper mapper = new ObjectMapper();
         List<Entry> entries = new ArrayList<>();
         try (BufferedReader in = Files.newBufferedReader(folder.resolve(ENTRIES));
@@ -182,12 +232,14 @@ public final class SearchIndex implements AutoCloseable {
             }
             float[] vectors = new float[Math.toIntExact(dims[0] * dims[1])];
             file.floats("vectors").get(vectors);
-            return new SearchIndex(engine, Math.toIntExact(dims[1]), entries, vectors);
+            return new SearchIndex(engine, Math.toIntExact(dims[1]), entries, vectors, exactLimit, folder);
         }
     }
 
     @Override
-    public void close() {
-        indexes.values().forEach(VectorIndex::close);
+    public void close() throws IOException {
+        for (Nearest index : indexes.values()) {
+            index.close();
+        }
     }
 }

@@ -11,15 +11,19 @@ import io.sensorium.data.DataSet;
 import io.sensorium.data.Item;
 import io.sensorium.demo.EmojiModel;
 import io.sensorium.models.ModelSpec;
+import io.sensorium.models.SafetensorsWriter;
 import io.sensorium.search.Embedder;
 import io.sensorium.search.Recall;
 import io.sensorium.search.ResultPage;
 import io.sensorium.search.SearchIndex;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +86,85 @@ class SearchTest {
             assertEquals((1 + 0.5 + 0 + 1) / 4, recall.mrr());
             assertEquals(0.5, recall.chance());
             assertTrue(Double.isNaN(Recall.of(engine, List.of(), gallery).at1()));
+        }
+    }
+
+    private void random(Path index, int count, int dim) throws IOException {
+        Files.createDirectories(index);
+        Random random = new Random(7);
+        FloatBuffer vectors = FloatBuffer.allocate(count * dim);
+        StringBuilder entries = new StringBuilder();
+        for (int i = 0; i < count; i++) {
+            entries.append("{\"modality\":\"text\",\"what\":\"").append(i).append("\"}\n");
+            for (int j = 0; j < dim; j++) {
+                vectors.put((float) random.nextGaussian());
+            }
+        }
+        Files.writeString(index.resolve("entries.jsonl"), entries);
+        new SafetensorsWriter().add("vectors", vectors.flip(), count, dim).write(index.resolve("vectors.safetensors"));
+    }
+
+    private static List<String> found(SearchIndex index, float[] query, int k) throws IOException {
+        return index.search(query, Modality.TEXT, k).stream()
+                .map(hit -> hit.entry().what() + " " + hit.score())
+                .toList();
+    }
+
+    @Test
+    void beyondTheLimitAGraphFindsNearlyAll() throws IOException {
+        int dim = 24;
+        random(folder, 20_000, dim);
+        try (Engine engine = Engine.open();
+                SearchIndex exact = SearchIndex.open(engine, folder, 20_000);
+                SearchIndex graph = SearchIndex.open(engine, folder, 19_999)) {
+            assertFalse(Files.exists(folder.resolve("hnsw-text")));
+            graph.write(folder);
+            assertTrue(Files.isDirectory(folder.resolve("hnsw-text")));
+            try (SearchIndex again = SearchIndex.open(engine, folder, 19_999)) {
+                Random random = new Random(8);
+                int same = 0;
+                for (int q = 0; q < 100; q++) {
+                    float[] query = new float[dim];
+                    for (int j = 0; j < dim; j++) {
+                        query[j] = (float) random.nextGaussian();
+                    }
+                    List<String> expected = found(exact, query, 10);
+                    List<String> got = found(graph, query, 10);
+                    assertEquals(got, found(again, query, 10));
+                    same += (int) got.stream().filter(expected::contains).count();
+                }
+                assertTrue(same >= 950, "recall " + same / 1000.0); // scores, too, are equal to the bit
+            }
+            assertThrows(IllegalArgumentException.class, () -> graph.search(new float[dim], Modality.TEXT, 1025));
+        }
+    }
+
+    @Test
+    void aGraphOfAnotherIndexIsRefusedAndReplaced() throws IOException {
+        Path small = folder.resolve("small");
+        random(folder, 60, 8);
+        random(small, 50, 8);
+        try (Engine engine = Engine.open()) {
+            try (SearchIndex index = SearchIndex.open(engine, folder, 10);
+                    SearchIndex other = SearchIndex.open(engine, small, 10)) {
+                index.write(folder);
+                other.write(small);
+                Files.delete(folder.resolve("vectors.safetensors"));
+                Files.copy(small.resolve("vectors.safetensors"), folder.resolve("vectors.safetensors"));
+                Files.copy(
+                        small.resolve("entries.jsonl"),
+                        folder.resolve("entries.jsonl"),
+                        StandardCopyOption.REPLACE_EXISTING);
+                assertThrows(IllegalArgumentException.class, () -> SearchIndex.open(engine, folder, 10));
+                other.write(folder);
+            }
+            try (SearchIndex index = SearchIndex.open(engine, folder, 10)) {
+                assertEquals(50, index.size(Modality.TEXT));
+            }
+            try (SearchIndex index = SearchIndex.open(engine, folder)) {
+                index.write(folder);
+            }
+            assertFalse(Files.exists(folder.resolve("hnsw-text")));
         }
     }
 
