@@ -11,6 +11,7 @@ import io.sensorium.SensoriumException;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -232,12 +233,16 @@ class MediaFileTest {
         file.close();
     }
 
-    private static long residentBytes() throws IOException {
-        return Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * 4096;
+    static long residentBytes() {
+        try {
+            return Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * 4096;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test
-    void aThousandOpensLeakNothing() throws IOException {
+    void aThousandOpensLeakNothing() {
         byte[] whole = clip("mp4", "mpeg4", "aac");
         byte[] broken = whole.clone();
         new Random(1).nextBytes(broken);

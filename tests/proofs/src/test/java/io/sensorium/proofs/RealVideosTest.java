@@ -1,4 +1,4 @@
-package io.sensorium.video;
+package io.sensorium.proofs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -9,20 +9,19 @@ import io.sensorium.Model;
 import io.sensorium.Tokens;
 import io.sensorium.models.ModelSpec;
 import io.sensorium.models.RandomModel;
+import io.sensorium.video.FrameSampling;
+import io.sensorium.video.MediaFile;
+import io.sensorium.video.SyncReport;
+import io.sensorium.video.VideoTokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * Debian's forensics-samples-files (CC-BY-SA-4.0): a telephone's clip of variable rate, and one clip in four containers.
- * Fetched when it runs: {@code ./mvnw -Pproofs verify}.
- */
-@Tag("fetches")
+/** Debian's forensics-samples-files (CC-BY-SA-4.0): a telephone's clip of variable rate, and one clip in four containers. */
 class RealVideosTest {
     @TempDir
     static Path folder;
@@ -31,18 +30,7 @@ class RealVideosTest {
 
     @BeforeAll
     static void fetch() throws IOException, InterruptedException {
-        run("apt-get", "download", "forensics-samples-files");
-        run("sh", "-c", "dpkg -x forensics-samples-files_*.deb root");
-        samples = folder.resolve("root/usr/share/forensics-samples/original-files");
-    }
-
-    private static void run(String... command) throws IOException, InterruptedException {
-        Process process = new ProcessBuilder(command)
-                .directory(folder.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        assertEquals(0, process.waitFor(), String.join(" ", command));
+        samples = Fetch.debian(folder, "forensics-samples-files").resolve("usr/share/forensics-samples/original-files");
     }
 
     private static SyncReport run(String file, List<Long> soundStarts, List<Long> frameStarts) throws IOException {
