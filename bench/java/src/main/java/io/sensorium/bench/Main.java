@@ -22,7 +22,7 @@ import picocli.CommandLine.Parameters;
         name = "sensorium bench",
         mixinStandardHelpOptions = true,
         description = {
-            "Time Sensorium beside libtorch, ONNX Runtime and Java's own libraries, in turns in one process.",
+            "Time Sensorium beside libtorch, ONNX Runtime, FFmpeg and Java's own libraries, in turns in one process.",
             "A ratio is a peer's time over ours, the median over the rounds; every peer's output is compared with ours.",
             "Close other programs first: on a busy machine the table measures them."
         })
@@ -34,7 +34,7 @@ public final class Main implements Callable<Integer> {
             arity = "0..1",
             paramLabel = "REGEX",
             description =
-                    "Only works whose names it finds, such as 'ViT|Perceiver'; compression, request and load, too.")
+                    "Only works whose names it finds, such as 'ViT|Perceiver'; compression, video, request and load, too.")
     private @Nullable Pattern filter;
 
     @Option(names = "--list", description = "Print the names of the works and exit.")
@@ -103,6 +103,7 @@ public final class Main implements Callable<Integer> {
         if (list) {
             works.forEach(w -> out.println(w.name()));
             out.println(CompressionTest.NAME);
+            out.println(VideoTest.NAME);
             out.println(RequestTest.NAME);
             out.println(LoadTest.NAME);
             return 0;
@@ -136,6 +137,12 @@ public final class Main implements Callable<Integer> {
             table.compressionHead();
             CompressionTest.run(threads, each, r -> {
                 report.compressions.add(r);
+                table.row(r);
+            });
+        }
+        if (wanted(VideoTest.NAME)) {
+            VideoTest.run(threads, each, r -> {
+                report.videos.add(r);
                 table.row(r);
             });
         }

@@ -150,16 +150,20 @@ final class PatchWorks {
         return closing.add(new Projection(new Values())
                 .tensors(engine.newModel()
                         .sequence(SequenceConfig.builder().dModel(DIM).build())
-                        .image(ImageConfig.builder()
-                                .patch(PATCH)
-                                .grid(GRID, GRID)
-                                .position(Position.LEARNED)
-                                .hasBias(true)
-                                .mean(0.5f, 0.5f, 0.5f)
-                                .std(0.5f, 0.5f, 0.5f)
-                                .resize(resize)
-                                .build()))
+                        .image(config(resize)))
                 .build());
+    }
+
+    static ImageConfig config(ResizeConfig resize) {
+        return ImageConfig.builder()
+                .patch(PATCH)
+                .grid(GRID, GRID)
+                .position(Position.LEARNED)
+                .hasBias(true)
+                .mean(0.5f, 0.5f, 0.5f)
+                .std(0.5f, 0.5f, 0.5f)
+                .resize(resize)
+                .build();
     }
 
     static Session session(int threads, Precision precision, ResizeConfig resize, int pixels, Closing closing) {
@@ -235,7 +239,7 @@ final class PatchWorks {
     }
 
     /** As usually written: float, normalise, Conv2d, flatten, add. */
-    private static final class TorchConv {
+    static final class TorchConv {
         private final Supplier<Tensor> image;
         private final Tensor weight;
         private final Tensor bias;

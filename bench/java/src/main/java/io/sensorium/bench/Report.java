@@ -23,6 +23,7 @@ final class Report {
     final Map<Integer, Ceiling> ceilings = new LinkedHashMap<>();
     final List<Main.Result> results = new ArrayList<>();
     final List<CompressionTest.Result> compressions = new ArrayList<>();
+    final List<VideoTest.Result> videos = new ArrayList<>();
     final List<RequestTest.Result> requests = new ArrayList<>();
     final List<LoadTest.Result> loads = new ArrayList<>();
     private final double secondsPerRow;
@@ -94,6 +95,7 @@ final class Report {
             }
         }
         root.set("compressions", mapper.valueToTree(compressions));
+        root.set("videos", mapper.valueToTree(videos));
         root.set("requests", mapper.valueToTree(requests));
         root.set("loads", mapper.valueToTree(loads));
         if (file.toAbsolutePath().getParent() != null) {
@@ -106,7 +108,7 @@ final class Report {
     private static String peers() {
         return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
                 .map(path -> Path.of(path).getFileName().toString())
-                .filter(name -> name.matches("(pytorch|onnxruntime|JTransforms|thumbnailator)-[0-9.-]+\\.jar"))
+                .filter(name -> name.matches("(pytorch|onnxruntime|ffmpeg|JTransforms|thumbnailator)-[0-9.-]+\\.jar"))
                 .map(name -> name.substring(0, name.length() - ".jar".length()))
                 .sorted()
                 .collect(Collectors.joining(", "));

@@ -146,7 +146,7 @@ final class SoundWorks {
                 .build();
     }
 
-    private static float[] hann(boolean periodic) {
+    static float[] hann(boolean periodic) {
         float[] hann = new float[WINDOW];
         for (int i = 0; i < WINDOW; i++) {
             hann[i] = (float) (0.5 - 0.5 * Math.cos(2 * Math.PI * i / (periodic ? WINDOW : WINDOW - 1)));

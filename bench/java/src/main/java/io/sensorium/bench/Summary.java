@@ -56,7 +56,24 @@ final class Summary {
                                         .collect(Collectors.joining(", "))));
             }
         }
+        for (VideoTest.Result r : report.videos) {
+            if (r.threads() == 1) {
+                text.append("%n%s%n".formatted(told(r)));
+            }
+        }
         return text.toString();
+    }
+
+    private static String told(VideoTest.Result r) {
+        return ("Video (%s; every twelfth frame, 100 tokens of sound a second): **%.2f hours a minute**, %.0f %% of the time in%n"
+                        + "FFmpeg's decoding and colours and %.0f %% in the kernels; %s takes **%.2f×**.")
+                .formatted(
+                        r.clip(),
+                        r.hoursPerMinute(),
+                        100 * r.decodeShare(),
+                        100 * r.kernelShare(),
+                        VideoTest.PEER,
+                        r.peerRatio());
     }
 
     private static double share(Report report, Main.Result r) {

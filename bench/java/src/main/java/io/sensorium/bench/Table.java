@@ -88,6 +88,28 @@ final class Table {
                 r.torchRatio());
     }
 
+    void row(VideoTest.Result r) {
+        out.printf(
+                "%-34s %2d  %-34s %10.4f h/min, median %.1f ms: decode %.0f%%, kernels %.0f%%; %d tokens%n",
+                VideoTest.NAME + " " + r.clip(),
+                r.threads(),
+                Contender.OURS,
+                r.hoursPerMinute(),
+                r.medianMillis(),
+                100 * r.decodeShare(),
+                100 * r.kernelShare(),
+                r.tokens());
+        out.printf(
+                "%-34s %2d  %-34s %10.4f h/min, median %.1f ms: decode %.0f%%; ratio %.2f%n",
+                "",
+                r.threads(),
+                VideoTest.PEER,
+                r.peerHoursPerMinute(),
+                r.peerMillis(),
+                100 * r.peerDecodeShare(),
+                r.peerRatio());
+    }
+
     void row(RequestTest.Result r) {
         out.printf(
                 "%-34s %2d  %-34s over the kernels %.2f µs, p50 %.1f µs, p99 %.1f µs (%.2f × p50), %.1f B/run  %s%n",

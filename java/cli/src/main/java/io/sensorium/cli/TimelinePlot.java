@@ -335,8 +335,11 @@ final class TimelinePlot extends Drawing {
         double firstTick = Math.ceil(from / 1e6 / step - 1e-9) * step + 0.0;
         for (double t = firstTick; t * 1e6 <= from + span; t += step) {
             String label = trim(t) + " s";
-            double tick = left + (t * 1e6 - from) * scale;
-            text(label, Math.min(tick, RIGHT - 24 - width(label, small)), y + 134, small, FAINT);
+            double tick = Math.min(left + (t * 1e6 - from) * scale, RIGHT - 24 - width(label, small));
+            // The ties pass behind it.
+            g.setColor(CARD);
+            g.fill(new Rectangle2D.Double(tick - 1, y + 122, width(label, small) + 5, 16));
+            text(label, tick, y + 134, small, FAINT);
         }
         text(
                 "frames first on ties; " + scene.soundTokens + " tokens of sound in all",
