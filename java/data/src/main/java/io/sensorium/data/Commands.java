@@ -6,11 +6,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Runs the programs that builders need. */
 final class Commands {
     private static final long SECONDS = 600;
+
+    /** The Debian packages of programs that are not called like them. */
+    private static final Map<String, String> PACKAGES = Map.of("apt-get", "apt", "sox", "sox libsox-fmt-base");
 
     private Commands() {}
 
@@ -26,7 +30,10 @@ final class Commands {
                         .redirectOutput(log.toFile())
                         .start();
             } catch (IOException e) {
-                throw new DataException("'" + command.get(0) + "' cannot be run (is it installed?)", e);
+                throw new DataException(
+                        "'" + command.get(0) + "' cannot be run: apt-get install "
+                                + PACKAGES.getOrDefault(command.get(0), command.get(0)),
+                        e);
             }
             try {
                 process.getOutputStream().write(input.getBytes(StandardCharsets.UTF_8));

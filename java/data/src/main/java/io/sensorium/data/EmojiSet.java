@@ -18,44 +18,10 @@ import javax.imageio.ImageIO;
 
 /**
  * Emoji: pictures of Noto Color Emoji (Debian fonts-noto-color-emoji) with their English CLDR names (unicode-cldr-core),
- * spoken by voices of espeak-ng and flite. Every twentieth concept is kept from training ({@link Split#UNSEEN}).
+ * spoken by voices of espeak-ng, flite and festival. Every twentieth concept is kept from training ({@link Split#UNSEEN}).
  */
 final class EmojiSet {
     private static final int UNSEEN_EVERY = 20;
-
-    /** Voices differ in speaker, accent and speed; those of TEST and VALIDATION are never trained. */
-    static final List<Voice> VOICES = List.of(
-            new Voice("espeak-ng", "en-us", 175, Split.TRAIN),
-            new Voice("flite", "slt", 0, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+f2", 165, Split.TRAIN),
-            new Voice("flite", "awb", 0, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+m3", 175, Split.TEST),
-            new Voice("espeak-ng", "en-us+f5", 170, Split.VALIDATION),
-            new Voice("espeak-ng", "en-gb", 180, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+m7", 160, Split.TRAIN),
-            new Voice("flite", "rms", 0, Split.TEST),
-            new Voice("espeak-ng", "en-us+f4", 190, Split.TRAIN),
-            new Voice("flite", "kal16", 0, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb-x-rp+f1", 170, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+f3", 180, Split.TEST),
-            new Voice("espeak-ng", "en-us+m2", 200, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+klatt2", 170, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb-scotland+m4", 165, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb+m5", 175, Split.TEST),
-            new Voice("espeak-ng", "en-us+steph", 180, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+m1", 180, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+linda", 170, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb+f2", 175, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+Alex", 175, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+m6", 165, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb+Annie", 170, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+klatt4", 175, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+m8", 185, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb-scotland+f4", 175, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+Andy", 170, Split.TRAIN),
-            new Voice("espeak-ng", "en-gb+michael", 175, Split.TRAIN),
-            new Voice("espeak-ng", "en-us+anika", 165, Split.TRAIN),
-            new Voice("espeak-ng", "en-us-nyc", 180, Split.TRAIN));
 
     private record Concept(String id, String name, byte[] png, boolean unseen) {}
 
@@ -78,9 +44,11 @@ final class EmojiSet {
         progress.accept(concepts.size() + " pictures");
         Map<String, String> words = concepts.stream()
                 .collect(Collectors.toMap(Concept::id, Concept::name, (a, b) -> a, LinkedHashMap::new));
+        Path audio = Files.createDirectories(out.resolve("audio"));
+        Speech.check(Voices.ENGLISH, words, audio);
         List<Item> items = new ArrayList<>();
-        for (Voice voice : VOICES) {
-            Path folder = out.resolve("audio").resolve(voice.label());
+        for (Voice voice : Voices.ENGLISH) {
+            Path folder = audio.resolve(voice.label());
             Speech.speak(voice, words, folder, progress);
             for (Concept concept : concepts) {
                 items.add(new Item(

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -19,28 +20,39 @@ final class Speech {
 
     private Speech() {}
 
+    /** Says at once if a voice is missing that still has to speak into its folder in {@code audio}. */
+    static void check(List<Voice> voices, Map<String, String> words, Path audio) {
+        for (Voice voice : voices) {
+            if (!missing(words, audio.resolve(voice.label())).isEmpty()) {
+                voice.check(audio);
+            }
+        }
+    }
+
+    private static List<String> missing(Map<String, String> ids, Path folder) {
+        return ids.keySet().stream()
+                .filter(id -> !Files.exists(folder.resolve(id + ".wav")))
+                .toList();
+    }
+
     /** Writes folder/id.wav for each id and its words; files that are there are kept. */
     static void speak(Voice voice, Map<String, String> words, Path folder, Consumer<String> progress)
             throws IOException {
         Files.createDirectories(folder);
+        List<String> missing = missing(words, folder);
         ExecutorService pool = Executors.newFixedThreadPool(PROGRAMS_AT_ONCE);
         try {
-            List<Future<?>> work = new ArrayList<>();
-            words.forEach((id, text) -> {
-                Path file = folder.resolve(id + ".wav");
-                if (!Files.exists(file)) {
-                    work.add(pool.submit(() -> {
-                        // A name appears only when the whole sound is there.
-                        Path part = folder.resolve("." + id + ".wav");
-                        voice.speak(text, part);
-                        return Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
-                    }));
-                }
-            });
-            int done = words.size() - work.size();
-            for (Future<?> future : work) {
-                future.get();
-                if (++done % 100 == 0) {
+            List<Future<Integer>> work = new ArrayList<>();
+            for (int i = 0; i < missing.size(); i += voice.batch()) {
+                List<String> ids = missing.subList(i, Math.min(missing.size(), i + voice.batch()));
+                work.add(pool.submit(() -> speak(voice, ids, words, folder)));
+            }
+            int done = words.size() - missing.size();
+            int told = done;
+            for (Future<Integer> future : work) {
+                done += future.get();
+                if (done - told >= 100) {
+                    told = done;
                     progress.accept(voice.label() + ": " + done + " of " + words.size());
                 }
             }
@@ -55,5 +67,20 @@ final class Speech {
         } finally {
             pool.shutdownNow();
         }
+    }
+
+    private static int speak(Voice voice, List<String> ids, Map<String, String> words, Path folder) throws IOException {
+        // A name appears only when the whole sound is there.
+        Map<Path, String> parts = new LinkedHashMap<>();
+        ids.forEach(id -> parts.put(folder.resolve("." + id + ".wav"), words.get(id)));
+        voice.speak(parts);
+        for (String id : ids) {
+            Path part = folder.resolve("." + id + ".wav");
+            if (!Files.exists(part)) {
+                throw new DataException(voice.label() + " did not speak '" + words.get(id) + "'");
+            }
+            Files.move(part, folder.resolve(id + ".wav"), StandardCopyOption.REPLACE_EXISTING);
+        }
+        return ids.size();
     }
 }
