@@ -68,7 +68,9 @@ class FFmpegReaderTest {
         for (int i = 12_000; i < 36_000; i++) {
             power += sound.samples().get(i) * (double) sound.samples().get(i);
         }
-        assertEquals(0.125, power / 24_000, 0.015, "LAME makes everything a little quieter");
+        // LAME writes everything 0.95 times as loud, which keeps its own rounding from clipping.
+        double scale = codec.equals("libmp3lame") ? 0.95 * 0.95 : 1;
+        assertEquals(0.125 * scale, power / 24_000, 0.0005);
         if (codec.equals("flac") || codec.equals("pcm_s16le")) {
             for (int i = 0; i < 48_000; i++) {
                 assertEquals(tone[i], sound.samples().get(i), 4e-5);
