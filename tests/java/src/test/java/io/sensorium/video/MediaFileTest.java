@@ -84,7 +84,10 @@ class MediaFileTest {
         "matroska, ffv1, flac, 50",
         "webm, libvpx, libopus, 50",
         "avi, mpeg4, libmp3lame, 50",
-        "mpeg, mpeg2video, mp2, 49", // small frames share a packet: two get one time, and one is left out
+        // FFmpeg's muxer gives a packet that begins with one of many small pictures the time of the next one.
+        // it.
+        "mpeg, mpeg2video, mp2, 49",
+        "mpegts, mpeg2video, mp2, 50",
         "ogg, '', vorbis, 0",
         "flac, '', flac, 0",
         "mp3, '', libmp3lame, 0",
@@ -100,6 +103,28 @@ class MediaFileTest {
                 .mapToInt(s -> Integer.parseInt(s.substring(s.indexOf(' ') + 1)))
                 .sum();
         assertEquals(2 * RATE, samples, 3000, "codecs pad their last block");
+    }
+
+    /** Pictures that are larger than a packet, as real ones are: each has a time of its own. */
+    @ParameterizedTest
+    @CsvSource({"mpeg", "mpegts"})
+    void everyPictureOfAnMpegStreamHasItsTime(String container) {
+        byte[] bytes = Clips.make(
+                container,
+                new Clips.Video(
+                        "mpeg2video", 352, 336, 1, 25, Clips.regular(50), i -> new int[] {16 + 4 * i, 100, 150}),
+                new Clips.Audio("mp2", RATE, tone(2)));
+        try (MediaFile file = MediaFile.open(bytes, "clip", MediaLimits.DEFAULT)) {
+            Rational first = file.video().orElseThrow().start();
+            int frames = 0;
+            for (Decoded decoded = file.next(); decoded != null; decoded = file.next()) {
+                if (decoded instanceof VideoFrame frame) {
+                    assertEquals(Rational.of(frames++, 25), frame.time().minus(first));
+                }
+            }
+            assertEquals(50, frames);
+            assertEquals(List.of(), file.warnings());
+        }
     }
 
     @ParameterizedTest
