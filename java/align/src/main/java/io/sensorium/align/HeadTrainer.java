@@ -31,6 +31,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 
 /**
  * Trains the heads of a frozen model by the engine's own gradients ({@link AlignStep}): what the encoders give is computed
@@ -148,7 +149,22 @@ final class HeadTrainer {
     /** What must be the same for a run to go on. */
     private String identity(long steps) {
         return "seed " + options.seed() + ", batch " + options.batch() + ", loss " + options.loss() + ", steps " + steps
-                + ", learning rate " + options.learningRate();
+                + ", learning rate " + options.learningRate() + String.format(", frozen outputs %08x", digest());
+    }
+
+    /** Of what the frozen model gives for the data: another model or set is another run. */
+    private long digest() {
+        CRC32 crc = new CRC32();
+        for (Map<Modality, List<float[]>> views : pooled.values()) {
+            for (List<float[]> rows : views.values()) {
+                for (float[] row : rows) {
+                    ByteBuffer bytes = ByteBuffer.allocate(4 * row.length);
+                    bytes.asFloatBuffer().put(row);
+                    crc.update(bytes);
+                }
+            }
+        }
+        return crc.getValue();
     }
 
     private void save(Path file, long step, long steps) throws IOException {

@@ -98,5 +98,8 @@ class HeadTrainerTest {
         String message = assertThrows(IllegalArgumentException.class, () -> train(parts, 9, 1000, 2, line -> {}))
                 .getMessage();
         assertTrue(message.contains("seed 1") && message.contains("not seed 2"), message);
+
+        Recipe.design("test", Recipe.CLIP_SCALE, 0).write(frozen, Map.of(), Recipe.initial(4));
+        assertThrows(IllegalArgumentException.class, () -> train(parts, 9, 1000, 1, line -> {}));
     }
 }
