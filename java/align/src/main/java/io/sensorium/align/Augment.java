@@ -6,11 +6,16 @@ import java.util.SplittableRandom;
 
 /**
  * What a view may look and sound like without being another concept. Pictures: shift, scale, turn, brightness, contrast and
- * colour. Sound: speed, vocal tract length, start, loudness, noise and SpecAugment's masks (Park et al. 2019), all on log-mel
- * features. Text: a word left out.
+ * colour. Sound: speed, vocal tract length (a warp of the mel axis; Jaitly and Hinton 2013), a room's echo, the tilt of an
+ * equalizer, start, loudness, noise and SpecAugment's masks (Park et al. 2019), all on log-mel features. Text: a word left out.
  */
 final class Augment {
     private static final int LONGEST_FRAMES = 320;
+
+    /** Features are half of the common logarithm of power, so 1 is 20 dB, and a frame is 10 ms. */
+    private static final double DECIBEL = 1 / 20.0;
+
+    private static final double FRAME_SECONDS = 0.01;
 
     private Augment() {}
 
@@ -72,6 +77,10 @@ final class Augment {
         double tract = between(random, 0.9, 1.11);
         int lead = random.nextInt(12) - 5;
         double loudness = 0.5 * between(random, -1, 0.5);
+        double tilt = between(random, -6, 6) * DECIBEL;
+        boolean room = random.nextInt(3) == 0;
+        double reverberation = between(random, 0.15, 0.5);
+        double echo = between(random, 6, 15) * DECIBEL;
         double floor = random.nextInt(2) == 0 ? -9 : between(random, -1.8, -0.5);
         float quietest = Float.MAX_VALUE;
         float mean = 0;
@@ -98,15 +107,37 @@ final class Augment {
                     float b = (1 - fm) * clip.at(t1 * mels + m0) + fm * clip.at(t1 * mels + m1);
                     value = (1 - ft) * a + ft * b;
                 }
-                value += (float) loudness;
-                if (floor > -9) {
-                    value = Math.max(value, (float) (floor + 0.15 * gaussian(random)));
-                }
-                out[t * mels + m] = value;
+                out[t * mels + m] = value + (float) (loudness + tilt * (m / (mels - 1.0) - 0.5));
+            }
+        }
+        if (room) {
+            reverberate(out, mels, reverberation, echo);
+        }
+        if (floor > -9) {
+            for (int i = 0; i < out.length; i++) {
+                out[i] = Math.max(out[i], (float) (floor + 0.15 * gaussian(random)));
             }
         }
         mask(out, frames, mels, mean, random);
         return out;
+    }
+
+    /**
+     * A room: what was loud goes on more quietly and dies away. Of sound and echo in one cell the louder stands for their sum,
+     * which is at most 3 dB more.
+     *
+     * @param seconds in which the echo falls by 60 dB
+     * @param below how much quieter the echo starts than the sound, in features
+     */
+    static void reverberate(float[] out, int mels, double seconds, double below) {
+        float fall = (float) (60 * DECIBEL * FRAME_SECONDS / seconds);
+        for (int m = 0; m < mels; m++) {
+            float tail = out[m];
+            for (int i = m + mels; i < out.length; i += mels) {
+                tail = Math.max(tail, out[i]) - fall;
+                out[i] = Math.max(out[i], tail - (float) below);
+            }
+        }
     }
 
     private static void mask(float[] out, int frames, int mels, float mean, SplittableRandom random) {

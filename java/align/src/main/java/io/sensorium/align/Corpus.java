@@ -97,12 +97,14 @@ final class Corpus {
                     continue;
                 }
                 Concept concept = concepts.computeIfAbsent(item.concept(), Concept::new);
-                if (item.image() != null && !pictures.containsKey(item.image())) {
+                // What validation or the test shows must not be trained.
+                boolean learnt = item.split() == Split.TRAIN || item.split() == Split.UNSEEN;
+                if (learnt && item.image() != null && !pictures.containsKey(item.image())) {
                     Image image = corpus.image(resizer, Pictures.read(item.image()));
                     pictures.put(item.image(), image);
                     concept.images.add(image);
                 }
-                if (item.text() != null) {
+                if (learnt && item.text() != null) {
                     byte[] text = item.text().getBytes(StandardCharsets.UTF_8);
                     if (concept.texts.stream().noneMatch(t -> java.util.Arrays.equals(t, text))) {
                         concept.texts.add(text);

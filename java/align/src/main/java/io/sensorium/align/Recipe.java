@@ -11,6 +11,8 @@ import io.sensorium.LogKind;
 import io.sensorium.LogMelConfig;
 import io.sensorium.Modality;
 import io.sensorium.PerceiverConfig;
+import io.sensorium.PoolConfig;
+import io.sensorium.PoolKind;
 import io.sensorium.Position;
 import io.sensorium.ResizeConfig;
 import io.sensorium.SequenceConfig;
@@ -41,11 +43,50 @@ final class Recipe {
     private Recipe() {}
 
     static ModelDesign design(String notice, float logitScale, float logitBias) {
-        return new ModelDesign(SequenceConfig.builder()
-                        .dModel(D)
-                        .modalityEmbedding(true)
-                        .specialTokens(true)
-                        .build())
+        SequenceConfig sequence = SequenceConfig.builder()
+                .dModel(D)
+                .modalityEmbedding(true)
+                .specialTokens(true)
+                .build();
+        return tokenizers(sequence, Position.LEARNED, Position.SINCOS, notice, logitScale, logitBias)
+                .encoder(Modality.IMAGE, encoder(2))
+                .encoder(Modality.AUDIO, encoder(3))
+                .encoder(Modality.TEXT, encoder(2))
+                .perceiver(PerceiverConfig.builder()
+                        .numLatents(4)
+                        .dLatents(D)
+                        .blocks(1)
+                        .layers(1)
+                        .crossHeads(HEADS)
+                        .selfHeads(HEADS)
+                        .crossQk(D)
+                        .crossV(D)
+                        .selfQk(D)
+                        .selfV(D)
+                        .crossWidening(2)
+                        .selfWidening(2)
+                        .activation(Activation.GELU)
+                        .normEps(1e-5f)
+                        .build());
+    }
+
+    /**
+     * What the model must beat: patches, 50 ms of log-mel and bytes, without positions, through one linear map, their mean
+     * through another: the same as linear heads on the mean of raw features.
+     */
+    static ModelDesign baseline(String notice, float logitScale, float logitBias) {
+        SequenceConfig sequence = SequenceConfig.builder()
+                .dModel(D)
+                .modalityEmbedding(false)
+                .specialTokens(false)
+                .build();
+        return tokenizers(sequence, Position.NONE, Position.NONE, notice, logitScale, logitBias)
+                .pool(PoolConfig.builder().kind(PoolKind.MEAN).count(1).build());
+    }
+
+    private static ModelDesign tokenizers(
+            SequenceConfig sequence, Position grid, Position line, String notice, float logitScale, float logitBias) {
+        return new ModelDesign(sequence)
                 .notice(notice)
                 .image(ImageConfig.builder()
                         .channels(3)
@@ -55,7 +96,7 @@ final class Recipe {
                         .strideW(PATCH)
                         .gridH(SIDE / PATCH)
                         .gridW(SIDE / PATCH)
-                        .position(Position.LEARNED)
+                        .position(grid)
                         .resize(ResizeConfig.squash(SIDE, SIDE, ResizeConfig.Filter.BILINEAR))
                         .mean(0.8f, 0.75f, 0.7f)
                         .std(0.3f, 0.3f, 0.3f)
@@ -79,34 +120,15 @@ final class Recipe {
                         .patchTime(FRAMES_A_TOKEN)
                         .strideFreq(MELS)
                         .strideTime(FRAMES_A_TOKEN)
-                        .position(Position.SINCOS)
+                        .position(line)
                         .build())
                 .text(
                         TextConfig.builder()
                                 .vocabulary(256)
                                 .maxTokens(4096)
-                                .position(Position.SINCOS)
+                                .position(line)
                                 .build(),
                         ModelSpec.TextEncoding.UTF8_BYTES)
-                .encoder(Modality.IMAGE, encoder(2))
-                .encoder(Modality.AUDIO, encoder(3))
-                .encoder(Modality.TEXT, encoder(2))
-                .perceiver(PerceiverConfig.builder()
-                        .numLatents(4)
-                        .dLatents(D)
-                        .blocks(1)
-                        .layers(1)
-                        .crossHeads(HEADS)
-                        .selfHeads(HEADS)
-                        .crossQk(D)
-                        .crossV(D)
-                        .selfQk(D)
-                        .selfV(D)
-                        .crossWidening(2)
-                        .selfWidening(2)
-                        .activation(Activation.GELU)
-                        .normEps(1e-5f)
-                        .build())
                 .head(HeadConfig.builder()
                         .dim(D)
                         .image(true)

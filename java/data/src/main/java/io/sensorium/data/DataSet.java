@@ -14,8 +14,12 @@ import java.util.stream.StreamSupport;
 public final class DataSet {
     /** Sets that are built from free packages, none of which is part of this project. */
     public enum Builtin {
-        /** Noto's emoji, their CLDR names, espeak-ng and flite. */
-        EMOJI;
+        /** Noto's emoji, their CLDR names, espeak-ng, flite and festival. */
+        EMOJI,
+        /** MNIST's digits, their names and the same voices. */
+        MNIST,
+        /** Tux Paint's stamps, their captions in many languages, and people who speak them. */
+        STAMPS;
 
         /** As it is written on the command line. */
         @Override
@@ -51,6 +55,8 @@ public final class DataSet {
         Files.createDirectories(folder);
         switch (set) {
             case EMOJI -> EmojiSet.build(cache, folder, false, progress);
+            case MNIST -> DigitSet.build(cache, folder, progress);
+            case STAMPS -> StampSet.build(cache, folder, progress);
         }
         return open(folder);
     }

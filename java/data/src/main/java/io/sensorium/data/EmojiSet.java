@@ -1,7 +1,5 @@
 package io.sensorium.data;
 
-import java.awt.Color;
-import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -22,6 +20,7 @@ import javax.imageio.ImageIO;
  */
 final class EmojiSet {
     private static final int UNSEEN_EVERY = 20;
+    private static final int LONGEST_SIDE = 256;
 
     private record Concept(String id, String name, byte[] png, boolean unseen) {}
 
@@ -93,10 +92,6 @@ final class EmojiSet {
         if (picture == null) {
             throw new DataException("the font holds a picture that is no PNG");
         }
-        BufferedImage out = new BufferedImage(picture.getWidth(), picture.getHeight(), BufferedImage.TYPE_INT_RGB);
-        Graphics2D graphics = out.createGraphics();
-        graphics.drawImage(picture, 0, 0, Color.WHITE, null);
-        graphics.dispose();
-        return out;
+        return Drawing.onWhite(picture, LONGEST_SIDE);
     }
 }
