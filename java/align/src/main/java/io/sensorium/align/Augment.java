@@ -134,8 +134,9 @@ final class Augment {
         for (int m = 0; m < mels; m++) {
             float tail = out[m];
             for (int i = m + mels; i < out.length; i += mels) {
-                tail = Math.max(tail, out[i]) - fall;
+                tail -= fall;
                 out[i] = Math.max(out[i], tail - (float) below);
+                tail = Math.max(tail, out[i]);
             }
         }
     }

@@ -11,8 +11,6 @@ import io.sensorium.LogKind;
 import io.sensorium.LogMelConfig;
 import io.sensorium.Modality;
 import io.sensorium.PerceiverConfig;
-import io.sensorium.PoolConfig;
-import io.sensorium.PoolKind;
 import io.sensorium.Position;
 import io.sensorium.ResizeConfig;
 import io.sensorium.SequenceConfig;
@@ -80,8 +78,7 @@ final class Recipe {
                 .modalityEmbedding(false)
                 .specialTokens(false)
                 .build();
-        return tokenizers(sequence, Position.NONE, Position.NONE, notice, logitScale, logitBias)
-                .pool(PoolConfig.builder().kind(PoolKind.MEAN).count(1).build());
+        return tokenizers(sequence, Position.NONE, Position.NONE, notice, logitScale, logitBias);
     }
 
     private static ModelDesign tokenizers(
