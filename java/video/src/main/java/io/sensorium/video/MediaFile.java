@@ -67,6 +67,7 @@ public final class MediaFile implements AutoCloseable {
     private final Rational origin;
     private final Rational duration;
     private final List<MediaWarning> warnings = new ArrayList<>();
+    private long nonMonotonic;
     private final SoundReader sound = new SoundReader();
     private @Nullable Track pending;
     private int draining = -1;
@@ -606,7 +607,15 @@ public final class MediaFile implements AutoCloseable {
 
     private static final int MOST_WARNINGS = 1000;
 
+    /** How many frames were left out because their time went back; warnings tell of the first ones only. */
+    long nonMonotonic() {
+        return nonMonotonic;
+    }
+
     void warn(MediaWarning warning) {
+        if (warning.kind() == MediaWarning.Kind.NON_MONOTONIC) {
+            nonMonotonic++;
+        }
         if (warnings.size() < MOST_WARNINGS) {
             warnings.add(warning);
         }

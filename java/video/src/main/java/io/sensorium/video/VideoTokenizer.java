@@ -546,9 +546,6 @@ public final class VideoTokenizer {
                 farthest = Math.max(farthest, Math.max(distance(firstUsed, count), distance(lastUsed, count)));
             }
             List<MediaWarning> warnings = file.warnings();
-            long back = warnings.stream()
-                    .filter(w -> w.kind() == MediaWarning.Kind.NON_MONOTONIC)
-                    .count();
             return new SyncReport(
                     clock.start(),
                     clock.end(),
@@ -565,7 +562,7 @@ public final class VideoTokenizer {
                     heard ? timeline.silentMicros() : 0,
                     heard ? timeline.overlaps() : 0,
                     heard ? timeline.cutMicros() : 0,
-                    back,
+                    file.nonMonotonic(),
                     farthest,
                     windows,
                     tokens,

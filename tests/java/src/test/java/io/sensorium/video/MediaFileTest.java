@@ -85,7 +85,6 @@ class MediaFileTest {
         "webm, libvpx, libopus, 50",
         "avi, mpeg4, libmp3lame, 50",
         // FFmpeg's muxer gives a packet that begins with one of many small pictures the time of the next one.
-        // it.
         "mpeg, mpeg2video, mp2, 49",
         "mpegts, mpeg2video, mp2, 50",
         "ogg, '', vorbis, 0",
@@ -258,7 +257,7 @@ class MediaFileTest {
         file.close();
     }
 
-    static long residentBytes() {
+    private static long residentBytes() {
         try {
             return Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * 4096;
         } catch (IOException e) {

@@ -184,27 +184,4 @@ class VideoTokenizerTest {
             }
         }
     }
-
-    @Test
-    void memoryStaysFlatOverManyWindows() {
-        byte[] bytes = clip(1, 25, Clips.regular(5000));
-        try (Engine engine = Engine.builder().threads(1).open();
-                Model model = VideoModels.readable(engine);
-                MediaFile file = MediaFile.open(bytes, "clip", MediaLimits.DEFAULT)) {
-            long[] resident = new long[2];
-            SyncReport report = VideoTokenizer.builder(model)
-                    .sampling(FrameSampling.every(1))
-                    .window(Duration.ofMillis(200))
-                    .build()
-                    .run(file, window -> {
-                        if (window.index() == 200 || window.index() == 995) {
-                            System.gc();
-                            resident[window.index() == 200 ? 0 : 1] = MediaFileTest.residentBytes();
-                        }
-                    });
-            assertTrue(report.windows() >= 1000, report.windows() + " windows");
-            assertTrue(resident[0] > 0 && resident[1] > 0);
-            assertTrue(resident[1] - resident[0] < 16L << 20, resident[1] - resident[0] + " bytes more");
-        }
-    }
 }
