@@ -1,6 +1,7 @@
 #pragma once
 
 #include "backend/cuda/kernel.h"
+#include "core/memory.h"
 
 namespace sns::gpu {
 
@@ -11,6 +12,9 @@ inline dim3 grid_of(int64_t across, int64_t down) {
   const bool fits = down == 0 || across <= kMost / down;
   return dim3(fits ? static_cast<unsigned>(across * down) : 0xFFFFFFFFu);
 }
+
+/// Enough blocks for `count`, each of which takes `of`.
+inline dim3 blocks(int64_t count, int64_t of) { return dim3(static_cast<unsigned>(ceil_div(count, of))); }
 
 /// Where a block stands in grid_of(across, …).
 struct BlockAt {

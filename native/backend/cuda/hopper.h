@@ -23,8 +23,7 @@ constexpr bool kHopper = false;
 #pragma nv_diag_suppress 177  // what only those kernels call is not called here
 #endif
 
-// ---- mbarriers: an mbarrier's phase is over when `count` arrivals came and all expected bytes landed
-// ---------
+// ---- mbarriers: a phase is over when `count` arrivals came and all expected bytes landed ----
 
 __device__ inline void mbarrier_init(uint64_t* bar, uint32_t count) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(bar)), "r"(count) : "memory");
@@ -86,8 +85,7 @@ __device__ inline void take_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
-// ---- wgmma: a warpgroup (four warps from a multiple of four) multiplies asynchronously
-// -------------------------
+// ---- wgmma: a warpgroup (four warps from a multiple of four) multiplies asynchronously ----
 
 /// Where wgmma finds B: `tile` is at column 0 … 48 (in steps of 16) of rows of 64 bfloat16 in dynamic shared
 /// memory, 1024-byte aligned, swizzled as LinearTiles. Only what bulk copies brought may be read.

@@ -191,15 +191,15 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) *result = sum;
 }
 
-dim3 blocks(int64_t count, int64_t of) { return dim3(static_cast<unsigned>(ceil_div(count, of))); }
-
 int clip_gradient(const Logits& l, gpu::Stream s) {
-  int status = gpu::gpu_launch(row_stats_kernel, blocks(l.n, 1), dim3(kThreads), 0, s, l);
+  int status = gpu::gpu_launch(row_stats_kernel, gpu::blocks(l.n, 1), dim3(kThreads), 0, s, l);
   if (!status) {
-    status = gpu::gpu_launch(column_stats_kernel, blocks(l.n, kColumns), dim3(kColumns * kLines), 0, s, l);
+    status =
+        gpu::gpu_launch(column_stats_kernel, gpu::blocks(l.n, kColumns), dim3(kColumns * kLines), 0, s, l);
   }
-  if (!status) status = gpu::gpu_launch(pairs_kernel, blocks(l.n, kThreads), dim3(kThreads), 0, s, l);
-  return status ? status : gpu::gpu_launch(clip_gradient_kernel, blocks(l.n, 1), dim3(kThreads), 0, s, l);
+  if (!status) status = gpu::gpu_launch(pairs_kernel, gpu::blocks(l.n, kThreads), dim3(kThreads), 0, s, l);
+  return status ? status
+                : gpu::gpu_launch(clip_gradient_kernel, gpu::blocks(l.n, 1), dim3(kThreads), 0, s, l);
 }
 
 }  // namespace
@@ -226,7 +226,7 @@ int contrastive_cuda(const ContrastiveArgs& args, ContrastiveResult* result, voi
     int status = gpu::gpu_launch(logits_kernel, tiles, dim3(kLanes * kLanes), 0, s, args, l, scale);
     if (status) return status;
     status = args.kind == ContrastiveLoss::kClip ? clip_gradient(l, s)
-                                                 : gpu::gpu_launch(siglip_gradient_kernel, blocks(n, 1),
+                                                 : gpu::gpu_launch(siglip_gradient_kernel, gpu::blocks(n, 1),
                                                                    dim3(kThreads), 0, s, l, args.logit_bias);
     if (status) return status;
     GemmArgs back;

@@ -56,20 +56,21 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
 }
 
 template <class Shape, Passes kPasses>
-using LinearWgmma =
-    gpu::WgmmaGemm<Shape, kPasses, gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(kPasses), true>>;
+struct LinearWgmma {
+  using A = gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(kPasses), true>;
+  using Gemm = gpu::WgmmaGemm<Shape, kPasses, A>;
+};
 
 template <class Shape, Passes kPasses>
 __global__ void __launch_bounds__(Shape::kThreads, 1)
     linear_wgmma_kernel(LinearCudaWeights w, LinearArgs args, const float* factor) {
   if constexpr (gpu::kHopper) {
-    using Gemm = LinearWgmma<Shape, kPasses>;
-    SNS_DYNAMIC_SHARED(typename Gemm::Shared, shared);
-    using A = gpu::FloatOperand<Shape::kM, Shape::kK, gpu::parts_a(kPasses), true>;
-    Gemm::run(
+    using L = LinearWgmma<Shape, kPasses>;
+    SNS_DYNAMIC_SHARED(typename L::Gemm::Shared, shared);
+    L::Gemm::run(
         w, args.rows, shared,
         [&](int64_t) {
-          return A{args.x, args.ldx, args.rows, w.in};
+          return typename L::A{args.x, args.ldx, args.rows, w.in};
         },
         LinearOut{w, args, factor});
   }
@@ -78,7 +79,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 template <class Shape, Passes kPasses>
 int launch_wgmma(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
   return gpu::gpu_launch(linear_wgmma_kernel<Shape, kPasses>, gpu::wgmma_grid<Shape>(args.rows, w.out),
-                         dim3(Shape::kThreads), sizeof(typename LinearWgmma<Shape, kPasses>::Shared),
+                         dim3(Shape::kThreads), sizeof(typename LinearWgmma<Shape, kPasses>::Gemm::Shared),
                          static_cast<gpu::Stream>(stream), w, args, factor);
 }
 

@@ -9,8 +9,7 @@
 namespace sns {
 namespace {
 
-constexpr int64_t kChunk =
-    256;  // rows of one task; sums are taken per chunk, so they do not depend on threads
+constexpr int64_t kChunk = kKMeansChunk;
 
 /// The first row at which the running sum of weights passes `share` of their total; the last row of non-zero
 /// weight where rounding lets none pass; -1 where all weights are 0.

@@ -1,5 +1,6 @@
 #include "ops/vector_quantize/kmeans_cuda.h"
 
+#include "backend/cuda/grid.h"
 #include "backend/cuda/reduce.h"
 #include "core/memory.h"
 #include "ops/vector_quantize/exact_cuda.h"
@@ -12,7 +13,7 @@ namespace sns {
 namespace {
 
 constexpr int kThreads = 128, kWarps = kThreads / 32;
-constexpr int kChunk = 256;  // of kmeans.cc
+constexpr int kChunk = kKMeansChunk;
 constexpr int kOneBlock = 256;
 
 struct Workspace {
@@ -221,8 +222,6 @@ __global__ void __launch_bounds__(kOneBlock) revive_kernel(KMeansCudaArgs a, Wor
   }
 }
 
-dim3 blocks(int64_t count, int64_t of) { return dim3(static_cast<unsigned>(ceil_div(count, of))); }
-
 }  // namespace
 
 size_t kmeans_cuda_workspace(const KMeansCudaArgs& args) { return Workspace(args, nullptr).bytes; }
@@ -231,15 +230,16 @@ int kmeans_start_cuda(const KMeansCudaArgs& args, void* workspace, void* stream)
   const Workspace w(args, workspace);
   const auto s = static_cast<gpu::Stream>(stream);
   if (args.metric == CodeMetric::kCosine) {
-    const int status = gpu::gpu_launch(directions_kernel, blocks(args.rows, kWarps), dim3(kThreads), 0, s,
-                                       args, w.directions);
+    const int status = gpu::gpu_launch(directions_kernel, gpu::blocks(args.rows, kWarps), dim3(kThreads), 0,
+                                       s, args, w.directions);
     if (status) return status;
   }
   int status = gpu::gpu_launch(start_kernel, dim3(1), dim3(kOneBlock), 0, s, args, w);
   for (int64_t j = 0; j < args.k && !status; ++j) {
     status = gpu::gpu_launch(draw_kernel, dim3(1), dim3(32), 0, s, args, w, j);
     if (!status) {
-      status = gpu::gpu_launch(approach_kernel, blocks(args.rows, kChunk), dim3(kChunk), 0, s, args, w, j);
+      status =
+          gpu::gpu_launch(approach_kernel, gpu::blocks(args.rows, kChunk), dim3(kChunk), 0, s, args, w, j);
     }
   }
   return status;
@@ -262,7 +262,7 @@ int kmeans_assign_cuda(const KMeansCudaArgs& args, void* workspace, void* stream
 int kmeans_move_cuda(const KMeansCudaArgs& args, void* workspace, void* stream) {
   const Workspace w(args, workspace);
   const auto s = static_cast<gpu::Stream>(stream);
-  const int status = gpu::gpu_launch(means_kernel, blocks(args.k, 1), dim3(kThreads), 0, s, args, w);
+  const int status = gpu::gpu_launch(means_kernel, gpu::blocks(args.k, 1), dim3(kThreads), 0, s, args, w);
   return status ? status : gpu::gpu_launch(revive_kernel, dim3(1), dim3(kOneBlock), 0, s, args, w);
 }
 

@@ -69,6 +69,9 @@ void fsq_encode_cpu(const int32_t* levels, int64_t dim, const float* z, int64_t 
 void fsq_decode_cpu(const int32_t* levels, int64_t dim, const int64_t* ids, int64_t rows, float* y,
                     Parallel& parallel);
 
+/// Rows of one task of k-means: sums are taken per chunk, so that they depend on no number of threads.
+constexpr int kKMeansChunk = 256;
+
 /// Lloyd's k-means with k-means++ seeding and revival of dead codes (the farthest rows become new codes).
 /// kCosine is spherical k-means: rows are L2-normalised first, and codes are compared by their direction.
 /// Deterministic for a seed, whatever the threads. Allocates; not for the hot path.

@@ -46,10 +46,6 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
                                 (parts.encoders[m]->causal ? "causal" : "rotary");
       throw Error(Code::kUnavailable, field, field + ": is not there on the GPU yet");
     }
-    if (parts.encoders[m]->causal || parts.encoders[m]->rotary) {
-      throw Error(Code::kUnavailable, "encoder",
-                  "encoder: causal and rotary encoders are not there on the GPU yet");
-    }
     const EncoderTensors tensors =
         take_encoder(*parts.encoders[m], part_name(static_cast<Modality>(m)), d, reader);
     encoders_[m].emplace(device_, *parts.encoders[m], d, tensors);

@@ -102,7 +102,8 @@ final class HeadTrainer {
         float scale = heads.logitScale();
         long steps = options.steps() > 0 ? options.steps() : DEFAULT_STEPS;
         Path checkpoint = out.resolveSibling(CHECKPOINT);
-        long first = resume(checkpoint, steps);
+        String run = identity(steps);
+        long first = resume(checkpoint, run);
         if (first > 0) {
             news.accept("going on from step " + first);
         }
@@ -129,7 +130,7 @@ final class HeadTrainer {
             }
             if (done || seconds - saved >= options.checkpointSeconds()) {
                 saved = seconds;
-                save(checkpoint, step, steps);
+                save(checkpoint, run, step);
                 news.accept(String.format(Locale.ROOT, "checkpoint at step %d of %d: loss %.4f", step, steps, loss));
             }
         }
@@ -149,7 +150,8 @@ final class HeadTrainer {
     /** What must be the same for a run to go on. */
     private String identity(long steps) {
         return "seed " + options.seed() + ", batch " + options.batch() + ", loss " + options.loss() + ", steps " + steps
-                + ", learning rate " + options.learningRate() + String.format(", frozen outputs %08x", digest());
+                + ", learning rate " + options.learningRate()
+                + String.format(Locale.ROOT, ", frozen outputs %08x", digest());
     }
 
     /** Of what the frozen model gives for the data: another model or set is another run. */
@@ -167,9 +169,9 @@ final class HeadTrainer {
         return crc.getValue();
     }
 
-    private void save(Path file, long step, long steps) throws IOException {
+    private void save(Path file, String run, long step) throws IOException {
         SafetensorsWriter writer = new SafetensorsWriter()
-                .metadata("run", identity(steps))
+                .metadata("run", run)
                 .metadata("step", Long.toString(step))
                 .metadata("seconds", Double.toString(seconds));
         towers.forEach((modality, tower) -> {
@@ -184,15 +186,15 @@ final class HeadTrainer {
     }
 
     /** The number of steps done: 0 without a checkpoint. */
-    private long resume(Path file, long steps) throws IOException {
+    private long resume(Path file, String run) throws IOException {
         if (!Files.exists(file)) {
             return 0;
         }
         try (Safetensors saved = Safetensors.open(file)) {
             String there = saved.metadata().getOrDefault("run", "nothing known");
-            if (!there.equals(identity(steps))) {
-                throw new IllegalArgumentException(file + " was trained with " + there + ", not " + identity(steps)
-                        + "; give that, or another --out");
+            if (!there.equals(run)) {
+                throw new IllegalArgumentException(
+                        file + " was trained with " + there + ", not " + run + "; give that, or another --out");
             }
             towers.forEach((modality, tower) -> {
                 String name = TorchModel.name(modality);

@@ -5,9 +5,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -22,8 +24,10 @@ final class Speech {
 
     /** Says at once if a voice is missing that still has to speak into its folder in {@code audio}. */
     static void check(List<Voice> voices, Map<String, String> words, Path audio) {
+        Set<List<String>> checked = new HashSet<>(); // programs and names: pitches and speeds need nothing of their own
         for (Voice voice : voices) {
-            if (!missing(words, audio.resolve(voice.label())).isEmpty()) {
+            if (!missing(words, audio.resolve(voice.label())).isEmpty()
+                    && checked.add(List.of(voice.program(), voice.name()))) {
                 voice.check(audio);
             }
         }

@@ -98,22 +98,22 @@ record Voice(String program, String name, int speed, int pitch, Split split) {
         if (pitch != 0) {
             script.append(
                     hts
-                            ? "(set! hts_engine_params (append hts_engine_params (list (list \"-fm\" " + pitch
-                                    + "))))\n"
+                            ? htsParameter("-fm", pitch)
                             : "(set! int_lr_params (cons (list 'target_f0_mean " + pitch + ") (cdr int_lr_params)))\n");
         }
         if (speed != 0) {
             script.append(
-                    hts
-                            ? "(set! hts_engine_params (append hts_engine_params (list (list \"-r\" " + speed / 100.0
-                                    + "))))\n"
-                            : "(Parameter.set 'Duration_Stretch " + stretch() + ")\n");
+                    hts ? htsParameter("-r", speed / 100.0) : "(Parameter.set 'Duration_Stretch " + stretch() + ")\n");
         }
         script.append(texts.entrySet().stream()
                 .map(e -> "(utt.save.wave (utt.synth (Utterance Text " + quoted(e.getValue()) + ")) "
                         + quoted(e.getKey().toString()) + " 'riff)")
                 .collect(Collectors.joining("\n")));
         return script.append('\n').toString();
+    }
+
+    private static String htsParameter(String option, Number value) {
+        return "(set! hts_engine_params (append hts_engine_params (list (list \"" + option + "\" " + value + "))))\n";
     }
 
     private String stretch() {

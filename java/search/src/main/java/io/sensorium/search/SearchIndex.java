@@ -17,6 +17,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -25,6 +26,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -67,23 +69,18 @@ public final class SearchIndex implements AutoCloseable {
         this.entries = entries;
         this.vectors = vectors;
         for (Modality modality : Modality.values()) {
-            List<Entry> own = new ArrayList<>();
-            for (Entry entry : entries) {
-                if (entry.modality() == modality) {
-                    own.add(entry);
-                }
-            }
-            FloatBuffer rows = FloatBuffer.allocate(own.size() * dim);
-            for (int i = 0; i < entries.size(); i++) {
-                if (entries.get(i).modality() == modality) {
-                    rows.put(vectors, i * dim, dim);
-                }
+            int[] own = IntStream.range(0, entries.size())
+                    .filter(i -> entries.get(i).modality() == modality)
+                    .toArray();
+            FloatBuffer rows = FloatBuffer.allocate(own.length * dim);
+            for (int i : own) {
+                rows.put(vectors, i * dim, dim);
             }
             rows.flip();
-            places.put(modality, own);
+            places.put(modality, Arrays.stream(own).mapToObj(entries::get).toList());
             indexes.put(
                     modality,
-                    own.size() <= exactLimit || dim > HnswNearest.MAX_DIM
+                    own.length <= exactLimit || dim > HnswNearest.MAX_DIM
                             ? new ExactNearest(engine, rows, dim)
                             : graph(rows, dim, folder == null ? null : graph(folder, modality)));
         }
@@ -227,8 +224,8 @@ public final class SearchIndex implements AutoCloseable {
             }
             long[] dims = file.info("vectors").dims();
             if (dims.length != 2 || dims[0] != entries.size() || dims[1] < 1) {
-                throw new IllegalArgumentException(folder + ": " + java.util.Arrays.toString(dims) + " vectors for "
-                        + entries.size() + " entries");
+                throw new IllegalArgumentException(
+                        folder + ": " + Arrays.toString(dims) + " vectors for " + entries.size() + " entries");
             }
             float[] vectors = new float[Math.toIntExact(dims[0] * dims[1])];
             file.floats("vectors").get(vectors);
