@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "check/guarded.h"
+#include "ops/resize/resize_window.h"
 #include "parity.h"
 
 namespace sns {
@@ -89,6 +90,14 @@ TEST(Resize, PilVeryTall) {
   EXPECT_EQ(resize_u8(pattern(205, 2, 1), whole(205, 2, 4, 7), 1, ResizeFilter::kLanczos),
             (std::vector<int>{131, 131, 131, 132, 132, 132, 132, 129, 129, 129, 130, 131, 131, 131,
                               127, 128, 129, 130, 130, 131, 132, 127, 128, 129, 130, 131, 132, 133}));
+}
+
+TEST(Resize, AnEmptyWindowOfAVeryTallPictureIsNoWork) {
+  ResizeU8Args args;
+  args.geometry = {205, 2, 4, 7, 2, 3, 0, 4};
+  args.filter = ResizeFilter::kLanczos;
+  ResizeU8Args vertical, horizontal;
+  EXPECT_FALSE(resize_u8_split(args, nullptr, &vertical, &horizontal));
 }
 
 TEST(Resize, SameSizeIsACopy) {

@@ -125,7 +125,8 @@ bool resize_u8_split(const ResizeU8Args& args, uint8_t* between, ResizeU8Args* v
                      ResizeU8Args* horizontal) {
   const ResizeGeometry& g = args.geometry;
   const bool tall = ceil_div(g.in_height, 100) > g.in_width;
-  if (!tall || g.out_height >= g.in_height || g.out_width == g.in_width ||
+  // An empty window would give the second pass an empty picture, whose step is 0/0.
+  if (!tall || g.out_height >= g.in_height || g.out_width == g.in_width || g.crop_h == 0 ||
       args.filter == ResizeFilter::kNearest) {
     return false;
   }
