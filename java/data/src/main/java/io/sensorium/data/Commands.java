@@ -18,8 +18,8 @@ final class Commands {
 
     private Commands() {}
 
-    /** Runs in a folder with this on its standard input; what it says is in the exception if it fails. */
-    static void run(Path folder, String input, List<String> command) {
+    /** Runs in a folder with this on its standard input. What it says is returned, or in the exception if it fails. */
+    static String run(Path folder, String input, List<String> command) {
         Path log = folder.resolve("." + Long.toHexString(System.nanoTime()) + ".log");
         try {
             Process process;
@@ -45,11 +45,12 @@ final class Commands {
                 process.destroyForcibly();
                 throw new DataException("'" + String.join(" ", command) + "' did not end in " + SECONDS + " s");
             }
+            String said = Files.readString(log, StandardCharsets.ISO_8859_1).strip();
             if (process.exitValue() != 0) {
-                String said = Files.readString(log, StandardCharsets.ISO_8859_1).strip();
                 throw new DataException("'" + String.join(" ", command) + "' failed: "
                         + said.substring(Math.max(0, said.length() - 500)));
             }
+            return said;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {

@@ -52,19 +52,47 @@ record Voice(String program, String name, int speed, int pitch, Split split) {
         return program.equals(FESTIVAL) ? 100 : 1;
     }
 
-    /** A {@link DataException} that names the package to install if the program or the voice is missing. */
+    /** A {@link DataException} that names the voice, or the package to install, if the program or the voice is missing. */
     void check(Path folder) {
-        Commands.run(folder, "", List.of(program, program.equals(FLITE) ? "-lv" : "--version"));
-        if (program.equals(FESTIVAL)) {
-            try {
-                Commands.run(folder, "", List.of(FESTIVAL, "-b", "(voice_" + name + ")"));
-            } catch (DataException e) {
-                throw new DataException(
-                        "festival has no voice '" + name + "': apt-get install "
-                                + FESTIVAL_PACKAGES.getOrDefault(name, "festvox-…"),
-                        e);
+        switch (program) {
+            case FLITE -> mustBeListed(Commands.run(folder, "", List.of(FLITE, "-lv")));
+            case FESTIVAL -> {
+                Commands.run(folder, "", List.of(FESTIVAL, "--version"));
+                try {
+                    Commands.run(folder, "", List.of(FESTIVAL, "-b", "(voice_" + name + ")"));
+                } catch (DataException e) {
+                    throw new DataException(
+                            "festival has no voice '" + name + "': apt-get install "
+                                    + FESTIVAL_PACKAGES.getOrDefault(name, "festvox-…"),
+                            e);
+                }
+            }
+            default -> {
+                Commands.run(folder, "", List.of(program, "--version"));
+                int variant = name.indexOf('+');
+                if (variant >= 0) {
+                    mustDiffer(sample(folder, name), sample(folder, name.substring(0, variant)));
+                }
             }
         }
+    }
+
+    /** flite speaks with its own voice, without a word, if it does not know the name. */
+    void mustBeListed(String voices) {
+        if (!List.of(voices.split("\\s+")).contains(name)) {
+            throw new DataException("flite has no voice '" + name + "'; " + voices);
+        }
+    }
+
+    /** espeak-ng leaves out a variant, without a word, that it does not know, and any behind en-gb. */
+    void mustDiffer(String sound, String plain) {
+        if (sound.equals(plain)) {
+            throw new DataException("espeak-ng has no voice '" + name + "': it speaks without the variant");
+        }
+    }
+
+    private static String sample(Path folder, String voice) {
+        return Commands.run(folder, "one", List.of(ESPEAK, "-v", voice, "--stdout", "--stdin"));
     }
 
     /** Speaks each text into its WAV file. All files are in one folder. */

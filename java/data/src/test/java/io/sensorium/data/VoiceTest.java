@@ -62,4 +62,21 @@ class VoiceTest {
         Files.writeString(folder.resolve(voice.label()).resolve("dog.wav"), "");
         Speech.check(List.of(voice), Map.of("dog", "dog"), folder);
     }
+
+    @Test
+    void aVoiceThatWouldBeAnotherIsNamed() {
+        String list = "Voices available: kal awb_time kal16 awb rms slt";
+        Voice.flite("awb", 85, 105, Split.TRAIN).mustBeListed(list);
+        Voice flite = Voice.flite("awb_tim", 0, 0, Split.TRAIN);
+        assertEquals(
+                "flite has no voice 'awb_tim'; " + list,
+                assertThrows(DataException.class, () -> flite.mustBeListed(list))
+                        .getMessage());
+        Voice espeak = Voice.espeak("en-us+nobody", 175, Split.TRAIN);
+        espeak.mustDiffer("RIFF a", "RIFF b");
+        assertEquals(
+                "espeak-ng has no voice 'en-us+nobody': it speaks without the variant",
+                assertThrows(DataException.class, () -> espeak.mustDiffer("RIFF a", "RIFF a"))
+                        .getMessage());
+    }
 }
