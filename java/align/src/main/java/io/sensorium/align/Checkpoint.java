@@ -58,6 +58,7 @@ record Checkpoint(Path directory, State state) {
         ObjectNode json = new ObjectMapper().createObjectNode();
         json.put("step", state.step()).put("seconds", state.seconds()).put("best", state.best());
         json.put("checks_without_better", state.checksWithoutBetter());
+        json.put("baseline", options.baseline());
         json.put("seed", options.seed()).put("batch", options.batch());
         json.put("loss", options.loss().name());
         Files.writeString(part.resolve(STATE), json.toPrettyString());
@@ -77,7 +78,7 @@ record Checkpoint(Path directory, State state) {
         }
     }
 
-    /** Null if there is none. A checkpoint of another seed, batch or loss is an error: it would be another run. */
+    /** Null if there is none. A checkpoint of another kind of model, seed, batch or loss is an error: it would be another run. */
     static @Nullable Checkpoint newest(Path out, TrainOptions options) throws IOException {
         List<Path> found = all(out);
         if (found.isEmpty()) {
@@ -85,6 +86,7 @@ record Checkpoint(Path directory, State state) {
         }
         Path directory = found.get(found.size() - 1);
         JsonNode json = ModelLoader.readConfig(directory.resolve(STATE));
+        same(directory, "baseline", json.path("baseline").asBoolean(), options.baseline());
         same(directory, "seed", json.path("seed").asLong(), options.seed());
         same(directory, "batch", json.path("batch").asLong(), options.batch());
         same(directory, "loss", json.path("loss").asText(), options.loss().name());

@@ -119,8 +119,8 @@ public final class TrainCommand implements SubCommand {
         if (freeze != null && baseline) {
             throw new UserError("--baseline and --freeze exclude each other");
         }
-        TrainOptions options =
-                new TrainOptions(seed, minutes, steps, batch, learningRate, loss, checkpointSeconds, patience, threads);
+        TrainOptions options = new TrainOptions(
+                baseline, seed, minutes, steps, batch, learningRate, loss, checkpointSeconds, patience, threads);
         PrintWriter terminal = spec.commandLine().getOut();
         try (Progress progress = new Progress();
                 Engine engine = Engine.open()) {

@@ -45,7 +45,7 @@ class HeadTrainerTest {
             throws IOException {
         Files.createDirectories(out);
         TrainOptions options =
-                new TrainOptions(seed, 0, steps, CONCEPTS, 1e-2, AlignStep.Loss.CLIP, checkpointSeconds, 0, 1);
+                new TrainOptions(false, seed, 0, steps, CONCEPTS, 1e-2, AlignStep.Loss.CLIP, checkpointSeconds, 0, 1);
         try (Engine engine = Engine.open();
                 ModelSpec spec = ModelLoader.open(frozen)) {
             new HeadTrainer(engine, spec, set, 0, options, line -> {}, news).run(out.resolve("model"));

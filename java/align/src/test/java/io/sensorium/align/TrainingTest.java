@@ -70,7 +70,7 @@ class TrainingTest {
     }
 
     private static TrainOptions options(long steps, double checkpointSeconds, AlignStep.Loss loss) {
-        return new TrainOptions(7, 0, steps, CONCEPTS, 1e-3, loss, checkpointSeconds, 0, 2);
+        return new TrainOptions(false, 7, 0, steps, CONCEPTS, 1e-3, loss, checkpointSeconds, 0, 2);
     }
 
     private List<Double> train(Path out, TrainOptions options) throws IOException {
@@ -122,7 +122,7 @@ class TrainingTest {
     void theBaselineLearnsAndTheEngineReadsIt() throws IOException {
         Path out = folder.resolve("out");
         List<Double> losses =
-                train(out, options(60, 1000, AlignStep.Loss.CLIP), Recipe.baseline("test", Recipe.CLIP_SCALE, 0));
+                train(out, new TrainOptions(true, 7, 0, 60, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2), Recipe.baseline("test", Recipe.CLIP_SCALE, 0));
         assertTrue(losses.get(59) < losses.get(0) - 0.3, losses.get(0) + " → " + losses.get(59));
         try (Engine engine = Engine.open();
                 ModelSpec spec = ModelLoader.open(out.resolve("model"));
@@ -170,10 +170,22 @@ class TrainingTest {
     void anotherSeedIsAnotherRun() throws IOException {
         Path out = folder.resolve("out");
         train(out, options(1, 1000, AlignStep.Loss.CLIP));
-        TrainOptions other = new TrainOptions(8, 0, 2, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2);
+        TrainOptions other = new TrainOptions(false, 8, 0, 2, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2);
         String message = assertThrows(IllegalArgumentException.class, () -> train(out, other))
                 .getMessage();
         assertTrue(message.contains("seed 7, not 8"), message);
+    }
+
+    @Test
+    void aBaselineIsAnotherRunThanAWholeModel() throws IOException {
+        Path out = folder.resolve("out");
+        TrainOptions linear = new TrainOptions(true, 7, 0, 1, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2);
+        train(out, linear, Recipe.baseline("test", Recipe.CLIP_SCALE, 0));
+        String message = assertThrows(
+                        IllegalArgumentException.class, () -> train(out, options(2, 1000, AlignStep.Loss.CLIP)))
+                .getMessage();
+        assertTrue(message.contains("baseline true, not false"), message);
+        train(out, linear, Recipe.baseline("test", Recipe.CLIP_SCALE, 0));
     }
 
     @Test
