@@ -30,9 +30,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What a trained model is worth, measured by the engine on the files that it will be used with. */
+/**
+ * What a trained model is worth, measured by the engine on the files that it will be used with. What is looked for are the
+ * pictures and names that were trained, and apart from them those of unseen concepts; held-out ones only look.
+ */
 record Figures(List<Row> rows) {
     /** One direction on one kind of queries. */
     record Row(String direction, String queries, Recall recall) {}
@@ -45,10 +49,13 @@ record Figures(List<Row> rows) {
             List<Recall.Labelled> images = new ArrayList<>();
             List<Recall.Labelled> texts = new ArrayList<>();
             List<Recall.Labelled> views = new ArrayList<>();
+            List<Recall.Labelled> heldImages = new ArrayList<>();
+            List<Recall.Labelled> heldTexts = new ArrayList<>();
             List<Recall.Labelled> unseenImages = new ArrayList<>();
             List<Recall.Labelled> unseenTexts = new ArrayList<>();
             List<Recall.Labelled> unseen = new ArrayList<>();
             Map<String, List<Recall.Labelled>> speakers = new TreeMap<>();
+            Set<String> trained = trained(set);
             Set<String> seen = new HashSet<>();
             Resizer resizer = engine.resizer(spec.image().orElseThrow().resize());
             int side = spec.image().orElseThrow().resize().height();
@@ -59,10 +66,12 @@ record Figures(List<Row> rows) {
                     }
                     boolean known = item.split() != Split.UNSEEN;
                     String concept = item.concept();
-                    if (item.image() != null && seen.add("image " + item.image())) {
+                    boolean learnt = trained.contains(image(item));
+                    if (item.image() != null && (learnt || measured(item)) && seen.add(image(item))) {
                         Picture picture = Pictures.read(item.image());
-                        (known ? images : unseenImages).add(labelled(concept, embedder.image(picture)));
-                        if (known) {
+                        (learnt ? images : known ? heldImages : unseenImages)
+                                .add(labelled(concept, embedder.image(picture)));
+                        if (learnt) {
                             byte[] small = resized(resizer, picture, side);
                             SplittableRandom random = new SplittableRandom(~seed * 31 + concept.hashCode());
                             for (int i = 0; i < VIEWS; i++) {
@@ -70,8 +79,10 @@ record Figures(List<Row> rows) {
                             }
                         }
                     }
-                    if (item.text() != null && seen.add("text " + item.text())) {
-                        (known ? texts : unseenTexts).add(labelled(concept, embedder.text(item.text())));
+                    learnt = trained.contains(text(item));
+                    if (item.text() != null && (learnt || measured(item)) && seen.add(text(item))) {
+                        (learnt ? texts : known ? heldTexts : unseenTexts)
+                                .add(labelled(concept, embedder.text(item.text())));
                     }
                     if (item.audio() != null && item.split() == Split.TEST) {
                         speakers.computeIfAbsent(item.source(), s -> new ArrayList<>())
@@ -93,12 +104,39 @@ record Figures(List<Row> rows) {
             });
             rows.add(new Row("image → image", "held-out views", Recall.of(engine, views, images)));
             rows.add(new Row("image → text", "held-out views", Recall.of(engine, views, texts)));
+            rows.add(new Row("image → image", "held-out pictures", Recall.of(engine, heldImages, images)));
+            rows.add(new Row("image → text", "held-out pictures", Recall.of(engine, heldImages, texts)));
             rows.add(new Row("text → image", "names", Recall.of(engine, texts, images)));
+            rows.add(new Row("text → image", "held-out names", Recall.of(engine, heldTexts, images)));
             rows.add(new Row("audio → image", "unseen concepts", Recall.of(engine, unseen, unseenImages)));
             rows.add(new Row("audio → text", "unseen concepts", Recall.of(engine, unseen, unseenTexts)));
             rows.add(new Row("text → image", "unseen concepts", Recall.of(engine, unseenTexts, unseenImages)));
+            rows.removeIf(row -> row.recall().queries() == 0);
             return new Figures(rows);
         }
+    }
+
+    /** Pictures and names of which an item is trained. */
+    private static Set<String> trained(DataSet set) throws IOException {
+        try (Stream<Item> items = set.items()) {
+            return items.filter(item -> item.split() == Split.TRAIN)
+                    .flatMap(item -> Stream.of(image(item), text(item)))
+                    .collect(Collectors.toSet());
+        }
+    }
+
+    private static String image(Item item) {
+        return "image " + item.image();
+    }
+
+    /** The same words may name several concepts. */
+    private static String text(Item item) {
+        return "text " + item.concept() + ": " + item.text();
+    }
+
+    /** Training chooses by those for validation. */
+    private static boolean measured(Item item) {
+        return item.split() == Split.TEST || item.split() == Split.UNSEEN;
     }
 
     private static Recall.Labelled labelled(String concept, float[] vector) {

@@ -4,6 +4,8 @@ import io.sensorium.Engine;
 import io.sensorium.VectorIndex;
 import java.nio.FloatBuffer;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * How often the right concept is found: shares of queries whose concept is the nearest (at 1), among the five nearest (at 5),
@@ -11,17 +13,13 @@ import java.util.List;
  *
  * @param queries how many were asked
  * @param gallery how many vectors there were to choose from
+ * @param chance what guessing gives at 1: the mean share of the gallery that is of a query's concept
  * @param at1 in [0, 1]
  * @param at5 in [0, 1]
  * @param mrr in [0, 1]
  */
-public record Recall(int queries, int gallery, double at1, double at5, double mrr) {
+public record Recall(int queries, int gallery, double chance, double at1, double at5, double mrr) {
     private static final int DEPTH = 100;
-
-    /** What guessing gives at 1. */
-    public double chance() {
-        return gallery == 0 ? 0 : 1.0 / gallery;
-    }
 
     /** An embedding with its concept. */
     public record Labelled(String concept, float[] vector) {}
@@ -29,7 +27,13 @@ public record Recall(int queries, int gallery, double at1, double at5, double mr
     /** Asks the gallery for each query; NaN figures without queries. */
     public static Recall of(Engine engine, List<Labelled> queries, List<Labelled> gallery) {
         if (queries.isEmpty() || gallery.isEmpty()) {
-            return new Recall(queries.size(), gallery.size(), Double.NaN, Double.NaN, Double.NaN);
+            return new Recall(queries.size(), gallery.size(), Double.NaN, Double.NaN, Double.NaN, Double.NaN);
+        }
+        Map<String, Long> shown =
+                gallery.stream().collect(Collectors.groupingBy(Labelled::concept, Collectors.counting()));
+        double right = 0;
+        for (Labelled query : queries) {
+            right += shown.getOrDefault(query.concept(), 0L);
         }
         int dim = gallery.get(0).vector().length;
         int k = Math.min(DEPTH, gallery.size());
@@ -52,7 +56,7 @@ public record Recall(int queries, int gallery, double at1, double at5, double mr
             }
         }
         double n = queries.size();
-        return new Recall(queries.size(), gallery.size(), first / n, five / n, reciprocal / n);
+        return new Recall(queries.size(), gallery.size(), right / n / gallery.size(), first / n, five / n, reciprocal / n);
     }
 
     private static FloatBuffer rows(List<Labelled> vectors, int dim) {

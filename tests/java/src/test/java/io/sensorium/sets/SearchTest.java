@@ -84,7 +84,9 @@ class SearchTest {
             assertEquals(0.5, recall.at1());
             assertEquals(0.75, recall.at5());
             assertEquals((1 + 0.5 + 0 + 1) / 4, recall.mrr());
-            assertEquals(0.5, recall.chance());
+            assertEquals((0.5 + 0.5 + 0 + 0.5) / 4, recall.chance());
+            List<Recall.Labelled> twice = List.of(gallery.get(0), gallery.get(0), gallery.get(1));
+            assertEquals(2 / 3.0, Recall.of(engine, queries.subList(0, 2), twice).chance(), 1e-12);
             assertTrue(Double.isNaN(Recall.of(engine, List.of(), gallery).at1()));
         }
     }
