@@ -74,7 +74,7 @@ final class Augment {
     /** [frames, mels]; the number of frames changes. */
     static float[] sound(Corpus.Clip clip, int mels, SplittableRandom random) {
         double speed = between(random, 0.85, 1.18);
-        double tract = between(random, 0.9, 1.11);
+        double tract = between(random, 0.85, 1.18);
         int lead = random.nextInt(12) - 5;
         double loudness = 0.5 * between(random, -1, 0.5);
         double tilt = between(random, -6, 6) * DECIBEL;
@@ -82,13 +82,6 @@ final class Augment {
         double reverberation = between(random, 0.15, 0.5);
         double echo = between(random, 6, 15) * DECIBEL;
         double floor = random.nextInt(2) == 0 ? -9 : between(random, -1.8, -0.5);
-        float quietest = Float.MAX_VALUE;
-        float mean = 0;
-        for (int i = 0; i < clip.frames() * mels; i++) {
-            quietest = Math.min(quietest, clip.at(i));
-            mean += clip.at(i);
-        }
-        mean /= clip.frames() * mels;
         int frames = Math.max(4, Math.min(LONGEST_FRAMES, (int) Math.round(clip.frames() / speed) + lead));
         float[] out = new float[frames * mels];
         for (int t = 0; t < frames; t++) {
@@ -96,7 +89,7 @@ final class Augment {
             int t0 = (int) Math.floor(at);
             float ft = (float) (at - t0);
             for (int m = 0; m < mels; m++) {
-                float value = quietest;
+                float value = clip.quietest();
                 if (t0 >= 0 && t0 < clip.frames()) {
                     double mel = Math.min(mels - 1.0, m * tract);
                     int m0 = (int) mel;
@@ -118,7 +111,7 @@ final class Augment {
                 out[i] = Math.max(out[i], (float) (floor + 0.15 * gaussian(random)));
             }
         }
-        mask(out, frames, mels, mean, random);
+        mask(out, frames, mels, clip.mean(), random);
         return out;
     }
 

@@ -40,8 +40,23 @@ final class Corpus {
     /** [side, side, 3] bytes. */
     record Image(byte[] pixels) {}
 
-    /** [frames, mels]. */
-    record Clip(short[] features, int frames, String source) {
+    /**
+     * [frames, mels].
+     *
+     * @param quietest the least of the features: silence
+     * @param mean of the features
+     */
+    record Clip(short[] features, int frames, float quietest, float mean) {
+        static Clip of(short[] features, int frames) {
+            short least = Short.MAX_VALUE;
+            long sum = 0;
+            for (short feature : features) {
+                least = (short) Math.min(least, feature);
+                sum += feature;
+            }
+            return new Clip(features, frames, least / STEPS, sum / STEPS / features.length);
+        }
+
         float at(int index) {
             return features[index] / STEPS;
         }
@@ -111,7 +126,7 @@ final class Corpus {
                     }
                 }
                 if (item.audio() != null) {
-                    Clip clip = clip(engine, logMel, resamplers, Wav.read(item.audio()), item.source());
+                    Clip clip = clip(engine, logMel, resamplers, Wav.read(item.audio()));
                     concept.clips
                             .computeIfAbsent(item.split(), s -> new ArrayList<>())
                             .add(clip);
@@ -146,7 +161,7 @@ final class Corpus {
     }
 
     private static Clip clip(
-            Engine engine, LogMel logMel, Map<Integer, Resampler> resamplers, Sound sound, String source) {
+            Engine engine, LogMel logMel, Map<Integer, Resampler> resamplers, Sound sound) {
         FloatBuffer samples = sound.samples();
         int rate = logMel.config().sampleRate();
         if (sound.sampleRate() != rate) {
@@ -162,7 +177,7 @@ final class Corpus {
         for (int i = 0; i < features.length; i++) {
             features[i] = (short) Math.max(Short.MIN_VALUE, Math.min(Short.MAX_VALUE, Math.round(out.get(i) * STEPS)));
         }
-        return new Clip(features, frames, source);
+        return Clip.of(features, frames);
     }
 
     private static FloatBuffer floats(int count) {

@@ -19,7 +19,7 @@ class AugmentTest {
         for (int i = 0; i < features.length; i++) {
             features[i] = (short) random.nextInt(-4096, 4096);
         }
-        return new Corpus.Clip(features, FRAMES, "nobody");
+        return Corpus.Clip.of(features, FRAMES);
     }
 
     @Test

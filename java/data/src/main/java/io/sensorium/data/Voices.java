@@ -55,5 +55,11 @@ final class Voices {
             Voice.espeak("en-us+Andy", 170, Split.TRAIN),
             Voice.espeak("en+Michael", 175, Split.TRAIN),
             Voice.espeak("en-us+anika", 165, Split.TRAIN),
-            Voice.espeak("en-us-nyc", 180, Split.TRAIN));
+            Voice.espeak("en-us-nyc", 180, Split.TRAIN),
+            Voice.flite("slt", 95, 100, Split.TRAIN),
+            Voice.flite("awb", 105, 118, Split.TRAIN),
+            Voice.flite("slt", 105, 120, Split.TRAIN),
+            Voice.flite("awb", 80, 130, Split.TRAIN),
+            Voice.festival("cmu_us_slt_arctic_hts", 100, -10, Split.TRAIN),
+            Voice.flite("slt", 125, 135, Split.TRAIN));
 }
