@@ -6,8 +6,9 @@ import java.util.SplittableRandom;
 
 /**
  * What a view may look and sound like without being another concept. Pictures: shift, scale, turn, brightness, contrast and
- * colour. Sound: speed, vocal tract length (a warp of the mel axis; Jaitly and Hinton 2013), a room's echo, the tilt of an
- * equalizer, start, loudness, noise and SpecAugment's masks (Park et al. 2019), all on log-mel features. Text: a word left out.
+ * colour. Sound: speed that comes and goes, vocal tract length (a warp of the mel axis; Jaitly and Hinton 2013), a room's echo,
+ * an equalizer, start, loudness, noise and SpecAugment's masks (Park et al. 2019), all on log-mel features. Text: a word left
+ * out.
  */
 final class Augment {
     private static final int LONGEST_FRAMES = 320;
@@ -16,6 +17,11 @@ final class Augment {
     private static final double DECIBEL = 1 / 20.0;
 
     private static final double FRAME_SECONDS = 0.01;
+
+    /** About a sound of speech: its length is what speakers differ in most. */
+    private static final int FRAMES_A_TEMPO = 10;
+
+    private static final int BANDS = 5;
 
     private Augment() {}
 
@@ -73,34 +79,50 @@ final class Augment {
 
     /** [frames, mels]; the number of frames changes. */
     static float[] sound(Corpus.Clip clip, int mels, SplittableRandom random) {
-        double speed = between(random, 0.85, 1.18);
+        double[] source = walk(clip.frames(), between(random, 0.85, 1.18), random);
         double tract = between(random, 0.85, 1.18);
+        double bend = between(random, -0.03, 0.03) * mels;
         int lead = random.nextInt(12) - 5;
         double loudness = 0.5 * between(random, -1, 0.5);
         double tilt = between(random, -6, 6) * DECIBEL;
+        double[] bands = new double[BANDS];
+        for (int b = 0; b < BANDS; b++) {
+            bands[b] = 2 * DECIBEL * gaussian(random);
+        }
         boolean room = random.nextInt(3) == 0;
         double reverberation = between(random, 0.15, 0.5);
         double echo = between(random, 6, 15) * DECIBEL;
         double floor = random.nextInt(2) == 0 ? -9 : between(random, -1.8, -0.5);
-        int frames = Math.max(4, Math.min(LONGEST_FRAMES, (int) Math.round(clip.frames() / speed) + lead));
+        int[] mel = new int[mels];
+        float[] share = new float[mels];
+        float[] gain = new float[mels];
+        for (int m = 0; m < mels; m++) {
+            double place = m / (mels - 1.0);
+            double warped = Math.max(0, Math.min(mels - 1.0, m * tract + bend * Math.sin(Math.PI * place)));
+            mel[m] = (int) warped;
+            share[m] = (float) (warped - mel[m]);
+            gain[m] = (float) (loudness + tilt * (place - 0.5) + between(bands, place));
+        }
+        int frames = Math.max(4, Math.min(LONGEST_FRAMES, source.length + lead));
         float[] out = new float[frames * mels];
         for (int t = 0; t < frames; t++) {
-            double at = (t - lead) * speed;
-            int t0 = (int) Math.floor(at);
+            int walked = t - lead;
+            boolean silent = walked < 0 || walked >= source.length;
+            double at = silent ? 0 : source[walked];
+            int t0 = (int) at;
+            int t1 = Math.min(clip.frames() - 1, t0 + 1);
             float ft = (float) (at - t0);
             for (int m = 0; m < mels; m++) {
                 float value = clip.quietest();
-                if (t0 >= 0 && t0 < clip.frames()) {
-                    double mel = Math.min(mels - 1.0, m * tract);
-                    int m0 = (int) mel;
-                    float fm = (float) (mel - m0);
+                if (!silent) {
+                    int m0 = mel[m];
                     int m1 = Math.min(mels - 1, m0 + 1);
-                    int t1 = Math.min(clip.frames() - 1, t0 + 1);
+                    float fm = share[m];
                     float a = (1 - fm) * clip.at(t0 * mels + m0) + fm * clip.at(t0 * mels + m1);
                     float b = (1 - fm) * clip.at(t1 * mels + m0) + fm * clip.at(t1 * mels + m1);
                     value = (1 - ft) * a + ft * b;
                 }
-                out[t * mels + m] = value + (float) (loudness + tilt * (m / (mels - 1.0) - 0.5));
+                out[t * mels + m] = value + gain[m];
             }
         }
         if (room) {
@@ -113,6 +135,31 @@ final class Augment {
         }
         mask(out, frames, mels, clip.mean(), random);
         return out;
+    }
+
+    /** Where each frame is taken from: the speed times a tempo that changes from sound to sound of speech. */
+    private static double[] walk(int frames, double speed, SplittableRandom random) {
+        double[] source = new double[LONGEST_FRAMES];
+        int count = 0;
+        double before = between(random, -0.35, 0.35);
+        double after = before;
+        for (double at = 0; at <= frames - 1 && count < source.length; count++) {
+            int phase = count % FRAMES_A_TEMPO;
+            if (phase == 0) {
+                before = after;
+                after = between(random, -0.35, 0.35);
+            }
+            source[count] = at;
+            at += speed * Math.exp(before + (after - before) * phase / FRAMES_A_TEMPO);
+        }
+        return Arrays.copyOf(source, count);
+    }
+
+    /** Between the values, which are evenly spread over [0, 1]. */
+    private static double between(double[] values, double place) {
+        double at = place * (values.length - 1);
+        int low = Math.min(values.length - 2, (int) at);
+        return values[low] + (values[low + 1] - values[low]) * (at - low);
     }
 
     /**

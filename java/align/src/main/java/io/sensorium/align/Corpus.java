@@ -160,8 +160,7 @@ final class Corpus {
         return new Image(pixels);
     }
 
-    private static Clip clip(
-            Engine engine, LogMel logMel, Map<Integer, Resampler> resamplers, Sound sound) {
+    private static Clip clip(Engine engine, LogMel logMel, Map<Integer, Resampler> resamplers, Sound sound) {
         FloatBuffer samples = sound.samples();
         int rate = logMel.config().sampleRate();
         if (sound.sampleRate() != rate) {

@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
  * @param program espeak-ng, flite or festival
  * @param name as the program calls it
  * @param speed espeak-ng: words a minute; others: percent of the voice's own, 0 = as it is
- * @param pitch mean of the fundamental in Hz, 0 = as it is; HTS voices of festival: half-tones up. Not for espeak-ng
+ * @param pitch mean of the fundamental in Hz, 0 = as it is; neither for espeak-ng nor for festival's HTS voices
  * @param split what its speech is used for
  */
 record Voice(String program, String name, int speed, int pitch, Split split) {
@@ -124,24 +124,20 @@ record Voice(String program, String name, int speed, int pitch, Split split) {
         StringBuilder script = new StringBuilder("(voice_" + name + ")\n");
         boolean hts = name.endsWith("_hts");
         if (pitch != 0) {
-            script.append(
-                    hts
-                            ? htsParameter("-fm", pitch)
-                            : "(set! int_lr_params (cons (list 'target_f0_mean " + pitch + ") (cdr int_lr_params)))\n");
+            script.append("(set! int_lr_params (cons (list 'target_f0_mean " + pitch + ") (cdr int_lr_params)))\n");
         }
         if (speed != 0) {
             script.append(
-                    hts ? htsParameter("-r", speed / 100.0) : "(Parameter.set 'Duration_Stretch " + stretch() + ")\n");
+                    hts
+                            ? "(set! hts_engine_params (append hts_engine_params (list (list \"-r\" " + speed / 100.0
+                                    + "))))\n"
+                            : "(Parameter.set 'Duration_Stretch " + stretch() + ")\n");
         }
         script.append(texts.entrySet().stream()
                 .map(e -> "(utt.save.wave (utt.synth (Utterance Text " + quoted(e.getValue()) + ")) "
                         + quoted(e.getKey().toString()) + " 'riff)")
                 .collect(Collectors.joining("\n")));
         return script.append('\n').toString();
-    }
-
-    private static String htsParameter(String option, Number value) {
-        return "(set! hts_engine_params (append hts_engine_params (list (list \"" + option + "\" " + value + "))))\n";
     }
 
     private String stretch() {

@@ -26,14 +26,14 @@ final class Voices {
             Voice.flite("awb", 85, 105, Split.TRAIN),
             Voice.flite("slt", 115, 150, Split.TRAIN),
             Voice.flite("kal16", 90, 85, Split.TRAIN),
-            Voice.festival("cmu_us_slt_arctic_hts", 90, -6, Split.TRAIN),
+            Voice.festival("cmu_us_slt_arctic_hts", 90, 0, Split.TRAIN),
             Voice.festival("ked_diphone", 115, 130, Split.TRAIN),
             Voice.flite("awb", 115, 160, Split.TRAIN),
             Voice.festival("kal_diphone", 85, 85, Split.TRAIN),
             Voice.flite("slt", 85, 200, Split.TRAIN),
             Voice.flite("kal16", 115, 130, Split.TRAIN),
             Voice.festival("kal_diphone", 120, 140, Split.TRAIN),
-            Voice.festival("cmu_us_slt_arctic_hts", 115, 3, Split.TRAIN),
+            Voice.festival("cmu_us_slt_arctic_hts", 115, 0, Split.TRAIN),
             Voice.flite("awb", 95, 90, Split.TRAIN),
             Voice.festival("ked_diphone", 85, 85, Split.TRAIN),
             Voice.espeak("en-gb-x-rp+f1", 170, Split.TRAIN),
@@ -60,6 +60,5 @@ final class Voices {
             Voice.flite("awb", 105, 118, Split.TRAIN),
             Voice.flite("slt", 105, 120, Split.TRAIN),
             Voice.flite("awb", 80, 130, Split.TRAIN),
-            Voice.festival("cmu_us_slt_arctic_hts", 100, -10, Split.TRAIN),
             Voice.flite("slt", 125, 135, Split.TRAIN));
 }
