@@ -121,8 +121,10 @@ class TrainingTest {
     @Test
     void theBaselineLearnsAndTheEngineReadsIt() throws IOException {
         Path out = folder.resolve("out");
-        List<Double> losses =
-                train(out, new TrainOptions(true, 7, 0, 60, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2), Recipe.baseline("test", Recipe.CLIP_SCALE, 0));
+        List<Double> losses = train(
+                out,
+                new TrainOptions(true, 7, 0, 60, CONCEPTS, 1e-3, AlignStep.Loss.CLIP, 1000, 0, 2),
+                Recipe.baseline("test", Recipe.CLIP_SCALE, 0));
         assertTrue(losses.get(59) < losses.get(0) - 0.3, losses.get(0) + " → " + losses.get(59));
         try (Engine engine = Engine.open();
                 ModelSpec spec = ModelLoader.open(out.resolve("model"));

@@ -56,7 +56,8 @@ public record Recall(int queries, int gallery, double chance, double at1, double
             }
         }
         double n = queries.size();
-        return new Recall(queries.size(), gallery.size(), right / n / gallery.size(), first / n, five / n, reciprocal / n);
+        return new Recall(
+                queries.size(), gallery.size(), right / n / gallery.size(), first / n, five / n, reciprocal / n);
     }
 
     private static FloatBuffer rows(List<Labelled> vectors, int dim) {

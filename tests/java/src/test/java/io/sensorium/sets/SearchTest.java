@@ -86,7 +86,8 @@ class SearchTest {
             assertEquals((1 + 0.5 + 0 + 1) / 4, recall.mrr());
             assertEquals((0.5 + 0.5 + 0 + 0.5) / 4, recall.chance());
             List<Recall.Labelled> twice = List.of(gallery.get(0), gallery.get(0), gallery.get(1));
-            assertEquals(2 / 3.0, Recall.of(engine, queries.subList(0, 2), twice).chance(), 1e-12);
+            assertEquals(
+                    2 / 3.0, Recall.of(engine, queries.subList(0, 2), twice).chance(), 1e-12);
             assertTrue(Double.isNaN(Recall.of(engine, List.of(), gallery).at1()));
         }
     }
