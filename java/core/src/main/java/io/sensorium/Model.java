@@ -46,6 +46,7 @@ public final class Model implements AutoCloseable {
     private final @Nullable PoolConfig pool;
     private final @Nullable MergeConfig merge;
     private final @Nullable HeadConfig head;
+    private final @Nullable Adapter adapter;
 
     private Model(Builder builder, SequenceConfig sequence, long address) {
         this.engine = builder.engine;
@@ -61,6 +62,7 @@ public final class Model implements AutoCloseable {
         this.pool = builder.pool;
         this.merge = builder.merge;
         this.head = builder.head;
+        this.adapter = builder.adapter;
         this.handle = Handle.of(this, "model", address, Native::sns_model_destroy, engine.handle());
     }
 
@@ -124,6 +126,11 @@ public final class Model implements AutoCloseable {
         return Optional.ofNullable(head);
     }
 
+    /** What its sessions begin with, if the model has one. */
+    public Optional<AdapterConfig> adapter() {
+        return Optional.ofNullable(adapter).map(Adapter::config);
+    }
+
     /** The token merger, if the model has one. */
     public Optional<MergeConfig> merge() {
         return Optional.ofNullable(merge);
@@ -163,7 +170,16 @@ public final class Model implements AutoCloseable {
         try (sns_session_limits c = Structs.of(limits)) {
             long[] out = new long[1];
             Errors.check(Native.sns_session_create(address, c, out));
-            return new Session(this, limits, items, out[0]);
+            Session session = new Session(this, limits, items, out[0]);
+            if (adapter != null) {
+                try {
+                    session.adapter(adapter);
+                } catch (RuntimeException e) {
+                    session.close();
+                    throw e;
+                }
+            }
+            return session;
         } finally {
             handle.release();
             Reference.reachabilityFence(this);
@@ -196,6 +212,9 @@ public final class Model implements AutoCloseable {
     @Override
     public void close() {
         handle.close();
+        if (adapter != null) {
+            adapter.close();
+        }
     }
 
     Handle handle() {
@@ -221,6 +240,7 @@ public final class Model implements AutoCloseable {
         private @Nullable PoolConfig pool;
         private @Nullable MergeConfig merge;
         private @Nullable HeadConfig head;
+        private @Nullable Adapter adapter;
 
         Builder(Engine engine, long address) {
             this.engine = engine;
@@ -345,6 +365,12 @@ public final class Model implements AutoCloseable {
                 }
             });
             head = config;
+            return this;
+        }
+
+        /** What sessions begin with, as if {@link Session#adapter} had been called. The model closes it with itself. */
+        public Builder adapter(Adapter adapter) {
+            this.adapter = Objects.requireNonNull(adapter, "adapter");
             return this;
         }
 

@@ -7,10 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.sensorium.models.Adapters;
+import io.sensorium.models.ModelDesign;
+import io.sensorium.models.ModelLoader;
+import io.sensorium.models.ModelSpec;
 import java.io.IOException;
 import java.nio.FloatBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -173,5 +178,48 @@ class AdapterTest {
                 Adapter narrow = Adapters.load(engine, file)) {
             assertThrows(InvalidShapeException.class, () -> session.adapter(narrow));
         }
+    }
+
+    @Test
+    void aModelsOwnAdapterSurvivesItsFilesAndServesFromTheBeginning(@TempDir Path folder) throws IOException {
+        AdapterConfig config = new AdapterConfig(6, 4, Activation.SILU, 0.5f);
+        ModelDesign design = new ModelDesign(SequenceConfig.builder().dModel(6).build())
+                .head(HeadConfig.builder().dim(3).text(true).build());
+        ModelDesign.Values values = (name, dims) -> {
+            long count = Arrays.stream(dims).reduce(1, (a, b) -> a * b);
+            return normal((int) count, name.hashCode());
+        };
+        design.write(folder.resolve("plain"), Map.of(), values);
+        design.adapter(config).write(folder.resolve("adapted"), Map.of(), values);
+        FloatBuffer rows = normal(2 * 6, 5);
+        try (ModelSpec plain = ModelLoader.open(folder.resolve("plain"));
+                ModelSpec adapted = ModelLoader.open(folder.resolve("adapted"));
+                Model bare = plain.build(engine);
+                Model model = adapted.build(engine);
+                Session byHand = bare.newSession(LIMITS);
+                Session own = model.newSession(LIMITS);
+                Adapter adapter = new Adapter(
+                        engine,
+                        config,
+                        adapted.read("adapter.down.weight"),
+                        adapted.read("adapter.down.bias"),
+                        adapted.read("adapter.up.weight"),
+                        adapted.read("adapter.up.bias"))) {
+            assertEquals(config, adapted.adapter().orElseThrow());
+            assertEquals(config, model.adapter().orElseThrow());
+            assertTrue(bare.adapter().isEmpty());
+            byHand.clear().tokens(Modality.TEXT, rows, 2);
+            float[] without = TinyModels.array(byHand.run().embedding());
+            byHand.adapter(adapter).clear().tokens(Modality.TEXT, rows, 2);
+            float[] with = TinyModels.array(byHand.run().embedding());
+            own.clear().tokens(Modality.TEXT, rows, 2);
+            assertArrayEquals(with, TinyModels.array(own.run().embedding()));
+            assertFalse(Arrays.equals(without, with));
+            own.adapter(null).clear().tokens(Modality.TEXT, rows, 2);
+            assertArrayEquals(without, TinyModels.array(own.run().embedding()));
+        }
+        Path json = folder.resolve("adapted/config.json");
+        Files.writeString(json, Files.readString(json).replaceFirst("\"bottleneck\" : 4", "\"bottleneck\" : 0"));
+        assertThrows(InvalidWeightsException.class, () -> ModelLoader.open(folder.resolve("adapted")));
     }
 }

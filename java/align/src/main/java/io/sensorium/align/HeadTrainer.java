@@ -1,71 +1,71 @@
 package io.sensorium.align;
 
+import io.sensorium.AdapterConfig;
 import io.sensorium.AlignStep;
 import io.sensorium.Engine;
 import io.sensorium.HeadConfig;
 import io.sensorium.Modality;
+import io.sensorium.Model;
+import io.sensorium.SequenceConfig;
+import io.sensorium.Session;
+import io.sensorium.SessionLimits;
 import io.sensorium.data.DataSet;
-import io.sensorium.data.Item;
-import io.sensorium.data.Split;
-import io.sensorium.media.Pictures;
-import io.sensorium.media.Wav;
 import io.sensorium.models.ModelDesign;
 import io.sensorium.models.ModelSpec;
 import io.sensorium.models.Safetensors;
 import io.sensorium.models.SafetensorsWriter;
-import io.sensorium.search.Embedder;
+import io.sensorium.search.Recall;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
-import java.util.zip.CRC32;
 
 /**
- * Trains the heads of a frozen model by the engine's own gradients ({@link AlignStep}): what the encoders give is computed
- * once, so a step costs next to nothing. AdamW with a cosine; no augmentation. heads.safetensors beside the model holds the
- * heads and AdamW's moments; the same run goes on from it, to the bits of one that never stopped.
+ * Trains the heads of a frozen model, and an adapter before them if wanted, by the engine's own gradients ({@link AlignStep}):
+ * what the encoders give is computed once, so a step costs next to nothing. AdamW with a cosine; no augmentation.
+ * heads.safetensors beside the model holds what is trained, AdamW's moments and what validated best; the same run goes on from
+ * it, to the bits of one that never stopped.
  */
 final class HeadTrainer {
     private static final List<Modality[]> PAIRS = List.of(
             new Modality[] {Modality.AUDIO, Modality.IMAGE},
             new Modality[] {Modality.AUDIO, Modality.TEXT},
             new Modality[] {Modality.IMAGE, Modality.TEXT});
-    private static final double BETA1 = 0.9;
-    private static final double BETA2 = 0.98;
-    private static final double WEIGHT_DECAY = 0.05;
     private static final long DEFAULT_STEPS = 2000;
     private static final String CHECKPOINT = "heads.safetensors";
+    private static final String BEST = "best.";
 
     private final Engine engine;
     private final ModelSpec spec;
     private final DataSet set;
     private final int words;
+    private final int bottleneck;
     private final TrainOptions options;
     private final Consumer<String> progress;
     private final Consumer<String> news;
-    private final Map<String, Map<Modality, List<float[]>>> pooled = new LinkedHashMap<>();
     private final Map<Modality, AlignStep.Tower> towers = new EnumMap<>(Modality.class);
-    private final Map<Modality, float[][]> moments = new EnumMap<>(Modality.class);
-    private double seconds;
+    private final List<HeadParameter> parameters = new ArrayList<>();
+    private final Map<String, FloatBuffer> best = new LinkedHashMap<>();
+    private Checkpoint.State state = Checkpoint.State.START;
 
+    /** @param bottleneck of the adapter; 0 for none */
     HeadTrainer(
             Engine engine,
             ModelSpec spec,
             DataSet set,
             int words,
+            int bottleneck,
             TrainOptions options,
             Consumer<String> progress,
             Consumer<String> news) {
@@ -73,6 +73,7 @@ final class HeadTrainer {
         this.spec = spec;
         this.set = set;
         this.words = words;
+        this.bottleneck = bottleneck;
         this.options = options;
         this.progress = progress;
         this.news = news;
@@ -81,38 +82,29 @@ final class HeadTrainer {
     void run(Path out) throws IOException {
         HeadConfig heads = spec.head()
                 .orElseThrow(() -> new IllegalArgumentException("the model to freeze has no heads to train"));
-        read();
-        List<Map<Modality, List<float[]>>> concepts = pooled.values().stream()
-                .filter(c -> c.size() == Modality.values().length)
-                .toList();
-        if (concepts.size() < 2) {
+        if (bottleneck > 0 && spec.adapter().isPresent()) {
+            throw new IllegalArgumentException("the model to freeze has an adapter already");
+        }
+        FrozenViews views = FrozenViews.read(engine, spec, set, words, bottleneck == 0, progress);
+        if (views.trained.size() < 2) {
             throw new IllegalArgumentException("too few concepts with a picture, a sound and a text");
         }
-        for (Modality modality : Modality.values()) {
-            int d = concepts.get(0).get(modality).get(0).length;
-            AlignStep.Tower tower = new AlignStep.Tower(d, heads.dim(), null);
-            String stem = "head." + TorchModel.name(modality);
-            tower.weight().put(spec.read(stem + ".weight"));
-            if (heads.hasBias()) {
-                tower.bias().put(spec.read(stem + ".bias"));
-            }
-            towers.put(modality, tower);
-            moments.put(modality, new float[2][d * heads.dim() + heads.dim()]);
-        }
+        prepare(views.d, heads);
         float scale = heads.logitScale();
         long steps = options.steps() > 0 ? options.steps() : DEFAULT_STEPS;
         Path checkpoint = out.resolveSibling(CHECKPOINT);
-        String run = identity(steps);
-        long first = resume(checkpoint, run);
+        String run = identity(steps, views.digest());
+        resume(checkpoint, run);
+        long first = state.step();
         if (first > 0) {
             news.accept("going on from step " + first);
         }
         long begun = System.nanoTime();
-        double before = seconds;
-        double saved = seconds;
-        boolean done = first >= steps;
+        double before = state.seconds();
+        double seconds = before;
+        boolean done = first >= steps || !patient();
         for (long step = first; !done; ) {
-            double loss = step(concepts, step, steps, scale, heads);
+            double loss = step(views, step, steps, scale, heads);
             if (!Double.isFinite(loss)) {
                 throw new IllegalArgumentException("the loss is " + loss + " at step " + step
                         + "; a lower --learning-rate may help, the last checkpoint is kept");
@@ -128,179 +120,257 @@ final class HeadTrainer {
                 progress.accept(
                         String.format(Locale.ROOT, "step %d of %d, loss %.4f, %.0f s left", step, steps, loss, left));
             }
-            if (done || seconds - saved >= options.checkpointSeconds()) {
-                saved = seconds;
-                save(checkpoint, run, step);
-                news.accept(String.format(Locale.ROOT, "checkpoint at step %d of %d: loss %.4f", step, steps, loss));
+            if (done || seconds - state.seconds() >= options.checkpointSeconds()) {
+                double recall = validate(views, heads);
+                check(step, seconds, recall);
+                save(checkpoint, run);
+                news.accept(String.format(
+                        Locale.ROOT,
+                        "checkpoint at step %d of %d: loss %.4f, validation recall@1 %.3f%s",
+                        step,
+                        steps,
+                        loss,
+                        recall,
+                        state.checksWithoutBetter() == 0 ? ", the best so far" : ""));
+                done |= !patient();
             }
         }
-        ModelDesign.of(spec).write(out, Map.of("training", "heads only, seed " + options.seed()), (name, dims) -> {
-            for (Modality modality : Modality.values()) {
-                if (name.equals("head." + TorchModel.name(modality) + ".weight")) {
-                    return towers.get(modality).weight();
-                }
-                if (name.equals("head." + TorchModel.name(modality) + ".bias")) {
-                    return towers.get(modality).bias();
-                }
-            }
-            return spec.read(name);
-        });
+        ModelDesign design = ModelDesign.of(spec);
+        if (bottleneck > 0) {
+            design.adapter(AdapterConfig.of(views.d, bottleneck));
+        }
+        String what = bottleneck > 0 ? "heads and adapter, seed " : "heads only, seed ";
+        design.write(
+                out,
+                Map.of("training", what + options.seed()),
+                (name, dims) -> best.containsKey(name) ? best.get(name).duplicate() : spec.read(name));
     }
 
-    /** What must be the same for a run to go on. */
-    private String identity(long steps) {
+    private boolean patient() {
+        return options.patience() == 0 || state.checksWithoutBetter() < options.patience();
+    }
+
+    private void check(long step, double seconds, double recall) {
+        boolean better = !(recall <= state.best());
+        state = new Checkpoint.State(
+                step, seconds, better ? recall : state.best(), better ? 0 : state.checksWithoutBetter() + 1);
+        if (better) {
+            for (HeadParameter parameter : parameters) {
+                FloatBuffer value = parameter.value();
+                best.put(
+                        parameter.name(),
+                        FloatBuffer.allocate(value.remaining())
+                                .put(value.duplicate())
+                                .flip());
+            }
+        }
+    }
+
+    /** Heads begin as the model's; the adapter begins as one that changes nothing. */
+    private void prepare(int d, HeadConfig heads) {
+        AdapterConfig adapter = bottleneck > 0 ? AdapterConfig.of(d, bottleneck) : null;
+        for (Modality modality : Modality.values()) {
+            AlignStep.Tower tower = new AlignStep.Tower(d, heads.dim(), adapter);
+            towers.put(modality, tower);
+            String stem = "head." + TorchModel.name(modality);
+            parameter(stem + ".weight", 0, List.of(modality), heads.dim(), d).set(spec.read(stem + ".weight"));
+            if (heads.hasBias()) {
+                parameter(stem + ".bias", 1, List.of(modality), heads.dim()).set(spec.read(stem + ".bias"));
+            }
+        }
+        if (adapter != null) {
+            List<Modality> all = List.of(Modality.values());
+            FloatBuffer down = FloatBuffer.allocate(bottleneck * d);
+            SplittableRandom random = new SplittableRandom(options.seed());
+            for (int i = 0; i < down.limit(); i++) {
+                down.put(i, (float) (Augment.gaussian(random) / Math.sqrt(d)));
+            }
+            parameter("adapter.down.weight", 2, all, bottleneck, d).set(down);
+            parameter("adapter.down.bias", 3, all, bottleneck);
+            parameter("adapter.up.weight", 4, all, d, bottleneck);
+            parameter("adapter.up.bias", 5, all, d);
+        }
+    }
+
+    private HeadParameter parameter(String name, int index, List<Modality> of, long... dims) {
+        Map<Modality, FloatBuffer> values = new EnumMap<>(Modality.class);
+        Map<Modality, FloatBuffer> gradients = new EnumMap<>(Modality.class);
+        for (Modality modality : of) {
+            values.put(modality, towers.get(modality).parameters()[index]);
+            gradients.put(modality, towers.get(modality).gradients()[index]);
+        }
+        HeadParameter parameter = new HeadParameter(name, dims, values, gradients);
+        parameters.add(parameter);
+        return parameter;
+    }
+
+    /** What must be the same for a run to go on; the digest is of what the frozen model gives for the data. */
+    private String identity(long steps, long digest) {
         return "seed " + options.seed() + ", batch " + options.batch() + ", loss " + options.loss() + ", steps " + steps
-                + ", learning rate " + options.learningRate()
-                + String.format(Locale.ROOT, ", frozen outputs %08x", digest());
+                + ", learning rate " + options.learningRate() + ", adapter " + bottleneck
+                + String.format(Locale.ROOT, ", frozen outputs %08x", digest);
     }
 
-    /** Of what the frozen model gives for the data: another model or set is another run. */
-    private long digest() {
-        CRC32 crc = new CRC32();
-        for (Map<Modality, List<float[]>> views : pooled.values()) {
-            for (List<float[]> rows : views.values()) {
-                for (float[] row : rows) {
-                    ByteBuffer bytes = ByteBuffer.allocate(4 * row.length);
-                    bytes.asFloatBuffer().put(row);
-                    crc.update(bytes);
-                }
-            }
-        }
-        return crc.getValue();
-    }
-
-    private void save(Path file, String run, long step) throws IOException {
+    private void save(Path file, String run) throws IOException {
         SafetensorsWriter writer = new SafetensorsWriter()
                 .metadata("run", run)
-                .metadata("step", Long.toString(step))
-                .metadata("seconds", Double.toString(seconds));
-        towers.forEach((modality, tower) -> {
-            String name = TorchModel.name(modality);
-            float[][] m = moments.get(modality);
-            writer.add(name + ".weight", tower.weight(), tower.weight().remaining());
-            writer.add(name + ".bias", tower.bias(), tower.bias().remaining());
-            writer.add(name + ".mean", FloatBuffer.wrap(m[0]), m[0].length);
-            writer.add(name + ".square", FloatBuffer.wrap(m[1]), m[1].length);
-        });
+                .metadata("step", Long.toString(state.step()))
+                .metadata("seconds", Double.toString(state.seconds()))
+                .metadata("best", Double.toString(state.best()))
+                .metadata("checks_without_better", Integer.toString(state.checksWithoutBetter()));
+        for (HeadParameter parameter : parameters) {
+            String name = parameter.name();
+            writer.add(name, parameter.value(), parameter.dims());
+            writer.add(name + ".mean", FloatBuffer.wrap(parameter.mean()), parameter.dims());
+            writer.add(name + ".square", FloatBuffer.wrap(parameter.square()), parameter.dims());
+            writer.add(BEST + name, best.get(name).duplicate(), parameter.dims());
+        }
         writer.write(file);
     }
 
-    /** The number of steps done: 0 without a checkpoint. */
-    private long resume(Path file, String run) throws IOException {
+    private void resume(Path file, String run) throws IOException {
         if (!Files.exists(file)) {
-            return 0;
+            return;
         }
         try (Safetensors saved = Safetensors.open(file)) {
-            String there = saved.metadata().getOrDefault("run", "nothing known");
+            Map<String, String> metadata = saved.metadata();
+            String there = metadata.getOrDefault("run", "nothing known");
             if (!there.equals(run)) {
                 throw new IllegalArgumentException(
                         file + " was trained with " + there + ", not " + run + "; give that, or another --out");
             }
-            towers.forEach((modality, tower) -> {
-                String name = TorchModel.name(modality);
-                float[][] m = moments.get(modality);
-                tower.weight().put(saved.floats(name + ".weight"));
-                tower.bias().put(saved.floats(name + ".bias"));
-                saved.floats(name + ".mean").get(m[0]);
-                saved.floats(name + ".square").get(m[1]);
-            });
-            seconds = Double.parseDouble(saved.metadata().get("seconds"));
-            return Long.parseLong(saved.metadata().get("step"));
-        }
-    }
-
-    /** The means of what the frozen model gives for each view of each trained concept. */
-    private void read() throws IOException {
-        Set<String> seen = new HashSet<>();
-        try (Embedder embedder = new Embedder(engine, spec);
-                Stream<Item> items = set.items()) {
-            int count = 0;
-            for (Item item : (Iterable<Item>) items::iterator) {
-                if (item.split() != Split.TRAIN || words > 0 && item.concept().split(" ").length > words) {
-                    continue;
-                }
-                if (item.image() != null && seen.add("image " + item.image())) {
-                    embedder.image(Pictures.read(item.image()));
-                    add(item, Modality.IMAGE, embedder.pooled());
-                }
-                if (item.audio() != null && seen.add("audio " + item.audio())) {
-                    embedder.audio(Wav.read(item.audio()));
-                    add(item, Modality.AUDIO, embedder.pooled());
-                }
-                if (item.text() != null && seen.add("text " + item.text())) {
-                    embedder.text(item.text());
-                    add(item, Modality.TEXT, embedder.pooled());
-                }
-                if (++count % 200 == 0) {
-                    progress.accept("reading: " + count + " items");
-                }
+            for (HeadParameter parameter : parameters) {
+                String name = parameter.name();
+                parameter.set(saved.floats(name));
+                saved.floats(name + ".mean").get(parameter.mean());
+                saved.floats(name + ".square").get(parameter.square());
+                FloatBuffer values = saved.floats(BEST + name);
+                best.put(
+                        name,
+                        FloatBuffer.allocate(values.remaining()).put(values).flip());
             }
+            state = new Checkpoint.State(
+                    Long.parseLong(metadata.get("step")),
+                    Double.parseDouble(metadata.get("seconds")),
+                    Double.parseDouble(metadata.get("best")),
+                    Integer.parseInt(metadata.get("checks_without_better")));
         }
     }
 
-    private void add(Item item, Modality modality, float[] mean) {
-        pooled.computeIfAbsent(item.concept(), c -> new EnumMap<>(Modality.class))
-                .computeIfAbsent(modality, m -> new ArrayList<>())
-                .add(mean);
-    }
-
-    private double step(
-            List<Map<Modality, List<float[]>>> concepts, long step, long steps, float scale, HeadConfig heads) {
+    private double step(FrozenViews views, long step, long steps, float scale, HeadConfig heads) {
         SplittableRandom random = new SplittableRandom(options.seed() * 1_000_003 + step);
         Modality[] pair = PAIRS.get((int) (step % PAIRS.size()));
-        int n = Math.min(options.batch(), concepts.size());
-        int[] order = new int[concepts.size()];
+        int n = Math.min(options.batch(), views.trained.size());
+        int[] order = new int[views.trained.size()];
         for (int i = 0; i < order.length; i++) {
             int j = random.nextInt(i + 1);
             order[i] = order[j];
             order[j] = i;
         }
         AlignStep align = new AlignStep(engine, options.loss(), towers.get(pair[0]), towers.get(pair[1]));
-        AlignStep.Gradients gradients = align.run(
-                rows(concepts, order, n, pair[0], random),
-                rows(concepts, order, n, pair[1], random),
-                scale,
-                heads.logitBias());
+        Rows x = rows(views, order, n, pair[0], random);
+        Rows y = rows(views, order, n, pair[1], random);
+        AlignStep.Gradients gradients =
+                align.run(x.values(), x.offsets(), y.values(), y.offsets(), scale, heads.logitBias());
         double rate = options.learningRate() * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * step / steps)));
-        long own = step / PAIRS.size() + 1;
-        update(pair[0], rate, own, heads.hasBias());
-        update(pair[1], rate, own, heads.hasBias());
+        for (HeadParameter parameter : parameters) {
+            // A head takes part in two steps of three.
+            boolean shared = parameter.values().size() > 1;
+            parameter.update(pair, rate, shared ? step + 1 : step / PAIRS.size() + 1);
+        }
         return gradients.loss();
     }
 
-    private static FloatBuffer rows(
-            List<Map<Modality, List<float[]>>> concepts,
-            int[] order,
-            int n,
-            Modality modality,
-            SplittableRandom random) {
-        int d = concepts.get(0).get(modality).get(0).length;
-        FloatBuffer rows = ByteBuffer.allocateDirect(4 * n * d)
-                .order(ByteOrder.nativeOrder())
-                .asFloatBuffer();
+    /** Of several examples: [rows, d], and where each begins [n + 1]. */
+    private record Rows(FloatBuffer values, LongBuffer offsets) {}
+
+    private static Rows rows(FrozenViews views, int[] order, int n, Modality modality, SplittableRandom random) {
+        List<float[]> chosen = new ArrayList<>();
+        LongBuffer offsets = bytes((n + 1) * Long.BYTES).asLongBuffer().put(0);
+        int count = 0;
         for (int i = 0; i < n; i++) {
-            List<float[]> views = concepts.get(order[i]).get(modality);
-            rows.put(views.get(random.nextInt(views.size())));
+            List<float[]> of = views.trained.get(order[i]).views.get(modality);
+            float[] view = of.get(random.nextInt(of.size()));
+            chosen.add(view);
+            count += view.length;
+            offsets.put(count / views.d);
         }
-        return rows.flip();
+        FloatBuffer values = bytes(Math.multiplyExact(count, Float.BYTES)).asFloatBuffer();
+        chosen.forEach(values::put);
+        return new Rows(values.flip(), offsets.flip());
     }
 
-    private void update(Modality modality, double rate, long step, boolean hasBias) {
-        AlignStep.Tower tower = towers.get(modality);
-        float[][] m = moments.get(modality);
-        int at = 0;
-        for (int p = 0; p < (hasBias ? 2 : 1); p++) {
-            FloatBuffer value = tower.parameters()[p];
-            FloatBuffer gradient = tower.gradients()[p];
-            for (int i = 0; i < value.limit(); i++, at++) {
-                double g = gradient.get(i);
-                m[0][at] = (float) (BETA1 * m[0][at] + (1 - BETA1) * g);
-                m[1][at] = (float) (BETA2 * m[1][at] + (1 - BETA2) * g * g);
-                double mean = m[0][at] / (1 - Math.pow(BETA1, step));
-                double square = m[1][at] / (1 - Math.pow(BETA2, step));
-                double kept = value.get(i) * (1 - rate * WEIGHT_DECAY);
-                value.put(i, (float) (kept - rate * mean / (Math.sqrt(square) + 1e-8)));
+    private static ByteBuffer bytes(int count) {
+        return ByteBuffer.allocateDirect(count).order(ByteOrder.nativeOrder());
+    }
+
+    /** Recall@1 of the validation speakers over the first pictures and texts of all concepts; NaN without any. */
+    private double validate(FrozenViews views, HeadConfig heads) {
+        int most = 1;
+        for (FrozenViews.Concept concept : views.trained) {
+            for (List<float[]> of : concept.views.values()) {
+                most = Math.max(most, of.get(0).length / views.d);
+            }
+            for (float[] sound : concept.validation) {
+                most = Math.max(most, sound.length / views.d);
             }
         }
+        SessionLimits limits = SessionLimits.builder()
+                .maxItems(1)
+                .maxSequences(1)
+                .maxTokens(most)
+                .build();
+        List<Recall.Labelled> sounds = new ArrayList<>();
+        List<Recall.Labelled> pictures = new ArrayList<>();
+        List<Recall.Labelled> texts = new ArrayList<>();
+        try (Model model = model(views.d, heads);
+                Session session = model.newSession(limits)) {
+            for (FrozenViews.Concept concept : views.trained) {
+                pictures.add(embed(session, concept, Modality.IMAGE, views.d));
+                texts.add(embed(session, concept, Modality.TEXT, views.d));
+                for (float[] sound : concept.validation) {
+                    sounds.add(embed(session, concept.name, Modality.AUDIO, sound, views.d));
+                }
+            }
+        }
+        return (Recall.of(engine, sounds, pictures).at1()
+                        + Recall.of(engine, sounds, texts).at1())
+                / 2;
+    }
+
+    /** Rows to embeddings, with the heads and the adapter as they are now. */
+    private Model model(int d, HeadConfig heads) {
+        Model.Builder builder = engine.newModel()
+                .sequence(SequenceConfig.builder().dModel(d).build())
+                .head(heads.toBuilder()
+                        .image(true)
+                        .audio(true)
+                        .text(true)
+                        .joint(false)
+                        .build());
+        for (HeadParameter parameter : parameters) {
+            if (parameter.values().size() == 1) {
+                builder.tensor(parameter.name(), parameter.value(), parameter.dims());
+            }
+        }
+        if (bottleneck > 0) {
+            builder.adapter(towers.get(Modality.IMAGE).toAdapter(engine));
+        }
+        return builder.build();
+    }
+
+    private static Recall.Labelled embed(Session session, FrozenViews.Concept concept, Modality modality, int d) {
+        return embed(
+                session, concept.name, modality, concept.views.get(modality).get(0), d);
+    }
+
+    private static Recall.Labelled embed(Session session, String concept, Modality modality, float[] rows, int d) {
+        FloatBuffer embedding = session.clear()
+                .tokens(modality, FloatBuffer.wrap(rows), rows.length / d)
+                .run()
+                .embedding();
+        float[] out = new float[embedding.remaining()];
+        embedding.get(out);
+        return new Recall.Labelled(concept, out);
     }
 }

@@ -50,9 +50,9 @@ final class TorchModel implements AutoCloseable {
                 || spec.pool()
                         .map(c -> c.kind() != PoolKind.MEAN || c.count() != 1 || c.norm())
                         .orElse(false);
-        if (prefix || compressor || spec.head().isEmpty()) {
+        if (prefix || compressor || spec.head().isEmpty() || spec.adapter().isPresent()) {
             throw new IllegalArgumentException(
-                    "only models with heads, without prefix tokens, and with a Perceiver, a mean or no compressor can be"
+                    "only models with heads, without prefix tokens and adapters, and with a Perceiver, a mean or no compressor can be"
                             + " trained");
         }
         try (PointerScope scope = new PointerScope()) {

@@ -86,6 +86,14 @@ public final class TrainCommand implements SubCommand {
     private String freeze;
 
     @Option(
+            names = "--adapter",
+            defaultValue = "0",
+            paramLabel = "R",
+            description =
+                    "With --freeze: also train an adapter of R hidden values before the heads; 0 (default) = none.")
+    private int adapter;
+
+    @Option(
             names = "--checkpoint-seconds",
             defaultValue = "60",
             paramLabel = "S",
@@ -113,11 +121,11 @@ public final class TrainCommand implements SubCommand {
         if (batch < 2 * threads || threads < 1 || learningRate <= 0 || checkpointSeconds <= 0) {
             throw new UserError("--batch must be at least twice --threads, rates and times above 0");
         }
-        if (freeze != null && patience > 0) {
-            throw new UserError("--patience is not for --freeze");
-        }
         if (freeze != null && baseline) {
             throw new UserError("--baseline and --freeze exclude each other");
+        }
+        if (adapter < 0 || adapter > 0 && freeze == null) {
+            throw new UserError("--adapter is a width above 0, for --freeze");
         }
         TrainOptions options = new TrainOptions(
                 baseline, seed, minutes, steps, batch, learningRate, loss, checkpointSeconds, patience, threads);
@@ -129,7 +137,8 @@ public final class TrainCommand implements SubCommand {
             Path model = out.resolve("model");
             if (freeze != null) {
                 try (ModelSpec frozen = Models.open(freeze)) {
-                    new HeadTrainer(engine, frozen, set, words, options, progress::show, terminal::println).run(model);
+                    new HeadTrainer(engine, frozen, set, words, adapter, options, progress::show, terminal::println)
+                            .run(model);
                 }
             } else {
                 whole(engine, set, options, model, progress, terminal);

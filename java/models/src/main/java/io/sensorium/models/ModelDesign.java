@@ -1,6 +1,7 @@
 package io.sensorium.models;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sensorium.AdapterConfig;
 import io.sensorium.AudioConfig;
 import io.sensorium.EncoderConfig;
 import io.sensorium.HeadConfig;
@@ -85,6 +86,12 @@ public final class ModelDesign {
     /** Adds heads, or replaces them: a logit scale is learned, too. */
     public ModelDesign head(HeadConfig config) {
         parts.head = config;
+        return this;
+    }
+
+    /** Adds an adapter behind the compressor, or behind the tokens. */
+    public ModelDesign adapter(AdapterConfig config) {
+        parts.adapter = config;
         return this;
     }
 

@@ -1,5 +1,7 @@
 package io.sensorium.models;
 
+import io.sensorium.Adapter;
+import io.sensorium.AdapterConfig;
 import io.sensorium.AudioConfig;
 import io.sensorium.EncoderConfig;
 import io.sensorium.Engine;
@@ -36,6 +38,8 @@ public final class ModelSpec implements AutoCloseable {
         UTF8_BYTES
     }
 
+    private static final String ADAPTER = "adapter.";
+
     private final String family;
     private final String notice;
     private final SequenceConfig sequence;
@@ -50,6 +54,7 @@ public final class ModelSpec implements AutoCloseable {
     private final PoolConfig pool;
     private final MergeConfig merge;
     private final HeadConfig head;
+    private final AdapterConfig adapter;
     private final TextEncoding textEncoding;
     private final Weights file;
     private final WeightMap map;
@@ -69,6 +74,7 @@ public final class ModelSpec implements AutoCloseable {
         this.pool = parts.pool;
         this.merge = parts.merge;
         this.head = parts.head;
+        this.adapter = parts.adapter;
         this.textEncoding = parts.textEncoding;
         this.file = file;
         this.map = map;
@@ -91,6 +97,7 @@ public final class ModelSpec implements AutoCloseable {
         parts.pool = pool;
         parts.merge = merge;
         parts.head = head;
+        parts.adapter = adapter;
         parts.textEncoding = textEncoding;
         return parts;
     }
@@ -111,6 +118,7 @@ public final class ModelSpec implements AutoCloseable {
         PoolConfig pool;
         MergeConfig merge;
         HeadConfig head;
+        AdapterConfig adapter;
         TextEncoding textEncoding = TextEncoding.NONE;
     }
 
@@ -184,6 +192,11 @@ public final class ModelSpec implements AutoCloseable {
         return Optional.ofNullable(head);
     }
 
+    /** The adapter that sessions begin with, if there is one. */
+    public Optional<AdapterConfig> adapter() {
+        return Optional.ofNullable(adapter);
+    }
+
     /** How text becomes ids. */
     public TextEncoding textEncoding() {
         return textEncoding;
@@ -255,13 +268,28 @@ public final class ModelSpec implements AutoCloseable {
             if (merge != null) builder.merge(merge);
         }
         for (WeightMap.Weight weight : map.weights()) {
-            if (whole || isTokenizer(weight.name())) {
+            if (whole && !weight.name().startsWith(ADAPTER) || isTokenizer(weight.name())) {
                 String name =
                         projected ? weight.name().replaceFirst("^head\\.[a-z]+\\.", "pool.dense.") : weight.name();
                 builder.tensor(name, WeightMap.read(file, weight), weight.dims());
             }
         }
-        return builder.build();
+        if (!whole || adapter == null) {
+            return builder.build();
+        }
+        Adapter made = new Adapter(
+                engine,
+                adapter,
+                read(ADAPTER + "down.weight"),
+                read(ADAPTER + "down.bias"),
+                read(ADAPTER + "up.weight"),
+                read(ADAPTER + "up.bias"));
+        try {
+            return builder.adapter(made).build();
+        } catch (RuntimeException e) {
+            made.close();
+            throw e;
+        }
     }
 
     private static boolean isTokenizer(String name) {

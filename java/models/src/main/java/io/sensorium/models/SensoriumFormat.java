@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.sensorium.Activation;
+import io.sensorium.AdapterConfig;
 import io.sensorium.AudioConfig;
 import io.sensorium.AudioTokens;
 import io.sensorium.ClipRange;
@@ -84,6 +85,19 @@ final class SensoriumFormat {
         parts.perceiver = root.has("perceiver") ? perceiver(root.object("perceiver")) : null;
         compressors(root, parts);
         parts.head = root.has("head") ? head(root.object("head")) : null;
+        if (root.has("adapter")) {
+            ConfigNode adapter = root.object("adapter");
+            int bottleneck = adapter.integer("bottleneck");
+            if (bottleneck < 1) {
+                throw adapter.bad("bottleneck", "at least 1");
+            }
+            parts.adapter = new AdapterConfig(
+                    Math.toIntExact(rowWidth(parts)),
+                    bottleneck,
+                    adapter.constant("activation", Activation.class, Activation.GELU),
+                    (float) adapter.number("scale", 1));
+            adapter.rejectUnknown();
+        }
         root.rejectUnknown();
         WeightMap map = weights(parts);
         map.check(file, name -> false);
@@ -543,6 +557,10 @@ final class SensoriumFormat {
             if (parts.head != null) {
                 headWeights(map, parts.head, rowWidth(parts));
             }
+            if (parts.adapter != null) {
+                layer(map, "adapter.down", parts.adapter.bottleneck(), parts.adapter.d());
+                layer(map, "adapter.up", parts.adapter.d(), parts.adapter.bottleneck());
+            }
         } catch (ArithmeticException e) {
             throw Errors.weights("config.json: sizes overflow");
         }
@@ -767,6 +785,12 @@ final class SensoriumFormat {
                     .put("has_bias", parts.head.hasBias())
                     .put("logit_scale", parts.head.logitScale())
                     .put("logit_bias", parts.head.logitBias());
+        }
+        if (parts.adapter != null) {
+            root.putObject("adapter")
+                    .put("bottleneck", parts.adapter.bottleneck())
+                    .put("activation", lower(parts.adapter.activation()))
+                    .put("scale", parts.adapter.scale());
         }
         return root;
     }

@@ -106,24 +106,26 @@ public final class Embedder implements AutoCloseable {
         return run(session.clear().text(ids.flip()));
     }
 
-    /** What the head read to give the last embedding: the mean of the latents, without a compressor of the tokens. */
-    public float[] pooled() {
+    /**
+     * What a head takes the mean of: latents, or tokens without a compressor.
+     *
+     * @param values [n, width]
+     * @param width of a row
+     */
+    public record Rows(float[] values, int width) {}
+
+    /** Those that gave the last embedding. */
+    public Rows rows() {
         if (last == null) {
             throw new IllegalStateException("nothing was embedded yet");
         }
         boolean latents = last.hasLatents();
         FloatBuffer rows = latents ? last.latents().values() : last.tokens().values();
         int count = latents ? last.latents().count() : last.tokens().count();
-        int d = latents ? last.latents().dim() : last.tokens().dim();
-        float[] mean = new float[d];
-        for (int i = 0; i < d; i++) {
-            double sum = 0;
-            for (int row = 0; row < count; row++) {
-                sum += rows.get(row * d + i);
-            }
-            mean[i] = (float) (sum / count);
-        }
-        return mean;
+        int width = latents ? last.latents().dim() : last.tokens().dim();
+        float[] values = new float[count * width];
+        rows.get(0, values);
+        return new Rows(values, width);
     }
 
     private float[] run(Session request) {
