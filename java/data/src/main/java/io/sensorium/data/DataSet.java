@@ -2,8 +2,11 @@ package io.sensorium.data;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 import java.util.Spliterators;
 import java.util.function.Consumer;
@@ -45,7 +48,8 @@ public final class DataSet {
     }
 
     /**
-     * Builds a set, or goes on where an interrupted build ended. It needs the programs that the README names.
+     * Builds a set, or goes on where an interrupted build ended. It needs the programs that the README names. One process at a
+     * time; others wait.
      *
      * @param cache where the packages are kept
      * @param progress is told in one line what is going on
@@ -53,10 +57,20 @@ public final class DataSet {
     public static DataSet build(Builtin set, Path cache, Path folder, Consumer<String> progress) throws IOException {
         Files.createDirectories(cache);
         Files.createDirectories(folder);
-        switch (set) {
-            case EMOJI -> EmojiSet.build(cache, folder, false, progress);
-            case MNIST -> DigitSet.build(cache, folder, progress);
-            case STAMPS -> StampSet.build(cache, folder, progress);
+        // Two at once would write one file. The lock ends with the process that holds it.
+        try (FileChannel file =
+                FileChannel.open(folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            if (file.tryLock() == null) {
+                progress.accept("waiting for another process that builds " + folder);
+                file.lock();
+            }
+            switch (set) {
+                case EMOJI -> EmojiSet.build(cache, folder, false, progress);
+                case MNIST -> DigitSet.build(cache, folder, progress);
+                case STAMPS -> StampSet.build(cache, folder, progress);
+            }
+        } catch (OverlappingFileLockException e) {
+            throw new DataException(folder + " is being built by this process already", e);
         }
         return open(folder);
     }

@@ -8,8 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -53,6 +55,18 @@ class PackageSetsTest {
                 Files.writeString(audio.resolve(names.get(d) + ".wav"), "");
             }
         }
+    }
+
+    @Test
+    void aSetIsBuiltOnceAtATime() throws IOException {
+        digits(20, 0);
+        try (FileChannel other =
+                FileChannel.open(out.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            other.lock();
+            DataException e = assertThrows(DataException.class, () -> build(DataSet.Builtin.MNIST));
+            assertTrue(e.getMessage().contains(out.toString()), e.getMessage());
+        }
+        assertTrue(build(DataSet.Builtin.MNIST).size() > 0, "the lock is gone with its owner");
     }
 
     @Test
