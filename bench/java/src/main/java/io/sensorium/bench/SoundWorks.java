@@ -1,19 +1,16 @@
 package io.sensorium.bench;
 
 import io.sensorium.AudioConfig;
-import io.sensorium.ClipRange;
 import io.sensorium.Engine;
-import io.sensorium.LogKind;
 import io.sensorium.LogMel;
 import io.sensorium.LogMelConfig;
-import io.sensorium.MelScale;
 import io.sensorium.Model;
-import io.sensorium.Padding;
 import io.sensorium.Position;
 import io.sensorium.Precision;
 import io.sensorium.SequenceConfig;
 import io.sensorium.Session;
 import io.sensorium.SessionLimits;
+import io.sensorium.models.LogMelPresets;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -110,40 +107,8 @@ final class SoundWorks {
         return seconds * 100 * (2.5 * nFft * Math.log(nFft) / Math.log(2) + 7.0 * (nFft / 2 + 1));
     }
 
-    private static LogMelConfig whisperConfig(int mels) {
-        return LogMelConfig.builder()
-                .hop(HOP)
-                .nMels(mels)
-                .dropLastFrame(true)
-                .melScale(MelScale.SLANEY)
-                .slaneyNorm(true)
-                .log(LogKind.LOG10)
-                .clip(ClipRange.CLIP_MAX)
-                .clipRange(8)
-                .outScale(0.25)
-                .outShift(1)
-                .melMajor(true)
-                .build();
-    }
-
-    private static LogMelConfig kaldiConfig() {
-        return LogMelConfig.builder()
-                .nFft(512)
-                .winLength(WINDOW)
-                .hop(HOP)
-                .windowPeriodic(false)
-                .windowCentred(false)
-                .padding(Padding.NONE)
-                .removeDc(true)
-                .preemphasis(0.97)
-                .nMels(MELS)
-                .fMin(20)
-                .melScale(MelScale.KALDI)
-                .log(LogKind.LN)
-                .floor(KALDI_FLOOR)
-                .outScale(1 / AST_SPREAD)
-                .outShift(-AST_MEAN / AST_SPREAD)
-                .build();
+    private static LogMelConfig preset(String name) {
+        return LogMelPresets.get(name).logMel();
     }
 
     static float[] hann(boolean periodic) {
@@ -173,7 +138,7 @@ final class SoundWorks {
         float[] features = new float[java.frames(sound.length) * mels];
         Contender stft = LibTorch.contender("stft alone", () -> LibTorch.stft(samples, WINDOW, HOP, window));
         return List.of(
-                ours(whisperConfig(mels), sound, threads, closing),
+                ours(preset("whisper-" + mels), sound, threads, closing),
                 LibTorch.contender("openai-whisper's ops", () -> {
                     Tensor power = LibTorch.stft(samples, WINDOW, HOP, window);
                     power = power.narrow(1, 0, power.size(1) - 1).abs().square();
@@ -205,7 +170,7 @@ final class SoundWorks {
         float[] features = new float[java.frames(sound.length) * MELS];
         TorchFbank fbank = new TorchFbank(sound);
         return List.of(
-                ours(kaldiConfig(), sound, threads, closing),
+                ours(preset("ast"), sound, threads, closing),
                 LibTorch.contender("torchaudio kaldi.fbank's ops", fbank::run),
                 new Contender("JTransforms, sparse mel", () -> java.run(sound, features), () -> features));
     }
@@ -255,7 +220,7 @@ final class SoundWorks {
             Model model = closing.add(engine.newModel()
                     .sequence(SequenceConfig.builder().dModel(DIM).build())
                     .audio(AudioConfig.builder()
-                            .logMel(kaldiConfig())
+                            .logMel(preset("ast"))
                             .patches(PATCH, PATCH, STRIDE, STRIDE)
                             .fixedFrames(FRAMES)
                             .position(Position.LEARNED)
