@@ -182,14 +182,17 @@ TEST(CudaSession, OlderDevicesRunTheSimpleKernels) {
   control("reset", 0);
 }
 
-/// A fault in the middle of a request: its results are not handed out, and nothing works afterwards.
+/// A fault in the middle of a request, as it is given for the first time or replayed as a graph: its results
+/// are not handed out, and nothing works afterwards.
 TEST(CudaSession, AStickyErrorIsFatal) {
   const Samples samples;
   const std::vector<sns_item> items = text_items(samples);
-  for (int64_t at = 0; at < 4; ++at) {
-    SCOPED_TRACE(at);
+  for (int64_t i = 0; i < 8; ++i) {
+    const int64_t at = i / 2, before = i % 2 == 0 ? 0 : 2;
+    SCOPED_TRACE(std::to_string(at) + " after " + std::to_string(before));
     Pair pair(text_model);
-    pair.compare(items);
+    for (int64_t n = 0; n < before; ++n) pair.compare(items);
+    EXPECT_EQ(before / 2, pair.graphs());
     const Session other = make_session(pair.cuda_model.get());
     sns_result result = {};
     control("fail", at);

@@ -111,11 +111,17 @@ int enqueue(void* stream, Work work) {
   return static_cast<Stream*>(stream)->enqueue(std::move(work));
 }
 
+bool device_has_room(size_t bytes) {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  return d.held + static_cast<int64_t>(bytes) <= d.limit;
+}
+
 int device_allocate(size_t bytes, void** out) {
   Device& d = device();
   const std::lock_guard<std::recursive_mutex> lock(d.mutex);
   if (d.status) return d.status;
-  if (d.held + static_cast<int64_t>(bytes) > d.limit) return kOutOfMemory;
+  if (!device_has_room(bytes)) return kOutOfMemory;
   constexpr size_t kAlign = 256;
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t padded = (bytes + kAlign - 1) / kAlign * kAlign;

@@ -53,11 +53,14 @@ int enqueue(void* stream, Work work);
 /// Pages that only kernels and copies can touch, with a page without access behind the last byte.
 int device_allocate(size_t bytes, void** out);
 int device_release(void* p);
+/// Whether so many bytes would be allocated; page-locked host memory asks, too.
+bool device_has_room(size_t bytes);
 /// The error that stuck to the device, 0 if none.
 int device_status();
 
 /// For tests. "fail": the n-th piece of work from now fails as a kernel with an illegal address would
-/// (sticky); "memory": allocations beyond n bytes in all are refused; "capability": the device's, 90 for 9.0;
+/// (sticky); "memory": allocations beyond n bytes in all are refused, of page-locked memory, which is not
+/// counted, too; "capability": the device's, 90 for 9.0;
 /// "reset": a new device.
 void control(const char* what, int64_t n);
 

@@ -1,0 +1,92 @@
+// Nothing on the heap, nothing page-locked and nothing of the device's memory during sns_session_run on a
+// CUDA engine. What the host SIMT executor itself allocates, as the CUDA runtime may, is not counted.
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <link.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "abi_support.h"
+#include "malloc_counter.h"
+
+namespace sns_test {
+namespace {
+
+/// Where the code of the executor lies.
+uintptr_t simt_begin = 0, simt_end = 0;
+
+/// Whether nobody on the stack is the executor.
+bool not_the_executor() {
+  void* frames[64];
+  const int count = backtrace(frames, 64);
+  for (int i = 0; i < count; ++i) {
+    const auto at = reinterpret_cast<uintptr_t>(frames[i]);
+    if (at >= simt_begin && at < simt_end) return false;
+  }
+  return true;
+}
+
+void find_executor(void* symbol) {
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* s) {
+        uintptr_t begin = UINTPTR_MAX, end = 0;
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& h = info->dlpi_phdr[i];
+          if (h.p_type != PT_LOAD) continue;
+          begin = std::min<uintptr_t>(begin, info->dlpi_addr + h.p_vaddr);
+          end = std::max<uintptr_t>(end, info->dlpi_addr + h.p_vaddr + h.p_memsz);
+        }
+        const auto at = reinterpret_cast<uintptr_t>(s);
+        if (at < begin || at >= end) return 0;
+        simt_begin = begin, simt_end = end;
+        return 1;
+      },
+      symbol);
+}
+
+TEST(CudaMalloc, IsNotCalledByARun) {
+  ASSERT_NE(0, installed);
+  using Control = void (*)(const char*, int64_t);
+  void* const symbol = dlsym(dlopen(SIMT_LIBRARY, RTLD_NOW), "sns_simt_control");
+  ASSERT_NE(nullptr, symbol);
+  const auto control = reinterpret_cast<Control>(symbol);
+  find_executor(symbol);
+  ASSERT_LT(simt_begin, simt_end);
+  setenv("SENSORIUM_CUDA_LIBRARY", SIMT_LIBRARY, 1);
+  auto config = engine_config();
+  config.device = SNS_DEVICE_CUDA;
+  sns_engine e = nullptr;
+  ASSERT_SNS_OK(sns_engine_create(&config, &e));
+  const Engine engine(e);
+  const Model model = make_model(engine.get());
+  const Session session = make_session(model.get());
+  const Samples samples;
+  const auto items = samples.items();
+  not_the_executor();  // the first backtrace loads what it needs
+  counted = not_the_executor;
+  const int64_t before_any = allocations.load();
+  for (int i = 0; i < 10; ++i) {
+    void* volatile p = std::malloc(8);
+    std::free(p);
+  }
+  ASSERT_LE(before_any + 10, allocations.load());  // the counter counts
+  sns_result result;
+  int32_t bad = 0;
+  for (int i = 0; i < 2; ++i) bad |= sns_session_run(session.get(), items.data(), 7, &result);
+  control("memory", 0);
+  const int64_t before = allocations.load();
+  for (int i = 0; i < 3; ++i) bad |= sns_session_run(session.get(), items.data(), 7, &result);  // replayed
+  for (int64_t count = 1; count < 7; ++count) {  // new shapes: as they are, captured and replayed
+    for (int i = 0; i < 3; ++i) bad |= sns_session_run(session.get(), items.data(), count, &result);
+  }
+  const int64_t after = allocations.load();
+  counted = nullptr;
+  control("reset", 0);
+  EXPECT_EQ(SNS_OK, bad) << sns_last_error();
+  EXPECT_EQ(before, after);
+}
+
+}  // namespace
+}  // namespace sns_test
