@@ -27,9 +27,6 @@ std::unique_ptr<const CudaCompressor> make_cuda_compressor(const CudaDevicePtr& 
     return make_cuda_attention_pool(device, *parts.pool, d, take_attention_pool(*parts.pool, d, reader),
                                     parallel);
   }
-  if (parts.pool && parts.pool->dense > 0) {
-    throw Error(Code::kUnavailable, "pool.dense", "pool.dense: is not there on the GPU yet");
-  }
   if (parts.pool) return make_cuda_mean_pool(device, *parts.pool, d, take_mean_pool(*parts.pool, d, reader));
   return nullptr;
 }

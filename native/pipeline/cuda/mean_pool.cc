@@ -8,14 +8,17 @@ namespace {
 
 struct Weights final : CudaCompressor {
   Weights(const CudaDevicePtr& device, const PoolConfig& config, int64_t d_model, const MeanPoolTensors& t)
-      : host(config, d_model, t), d(d_model) {
+      : host(config, d_model, t), d(d_model), activation(config.activation) {
     if (config.norm) norm.emplace(device, t.norm, d_model, config.norm_eps);
+    if (config.dense > 0) dense = CudaLinear(device, t.dense, config.dense, d_model);
   }
   std::unique_ptr<CudaCompression> session() const override;
 
   MeanPool host;  ///< says which tokens a latent is the mean of
   int64_t d;
+  Activation activation;
   std::optional<CudaNorm> norm;
+  CudaLinear dense;
 };
 
 class Compression final : public CudaCompression {
@@ -23,7 +26,10 @@ class Compression final : public CudaCompression {
   explicit Compression(const Weights& weights) : w_(weights) {}
 
   void lay_out(Carver& carver, const CudaLimits& limits) override {
-    y_ = carver.take<float>(checked_mul(max_rows(limits), w_.d, "max_sequences"));
+    const int64_t rows = max_rows(limits);
+    y_ = carver.take<float>(checked_mul(rows, w_.d, "max_sequences"));
+    const int64_t out = w_.dense.out();
+    if (out > 0) dense_ = carver.take<float>(checked_mul(rows, out, "max_sequences"));
   }
   int64_t parcel_bytes(const CudaLimits& limits) const override {
     return max_rows(limits) * static_cast<int64_t>(sizeof(Segment)) + static_cast<int64_t>(kAlign);
@@ -41,12 +47,21 @@ class Compression final : public CudaCompression {
   int64_t scratch(const CudaDevice&, const CudaLimits&) const override { return 0; }
 
   const float* run(const CudaStream& stream, const CudaCompressorInput& in, const CudaScratch&) override {
-    const int64_t rows = in.cu_latents.total();
-    if (rows == 0) return y_;
+    const int64_t rows = in.cu_latents.total(), out = w_.dense.out();
+    if (rows == 0) return out > 0 ? dense_ : y_;
     const SegmentMeanArgs a{in.tokens, w_.d, w_.d, segments_, rows, y_, w_.d};
     stream.check(stream.ops().segment_mean(a, stream.get()), "segment_mean");
     if (w_.norm) w_.norm->run(stream, y_, rows, y_);
-    return y_;
+    if (out == 0) return y_;
+    LinearArgs dense;
+    dense.x = y_;
+    dense.rows = rows;
+    dense.ldx = w_.d;
+    dense.y = dense_;
+    dense.ldy = out;
+    dense.activation = w_.activation;
+    stream.check(stream.ops().linear(w_.dense.weights(), dense, stream.precision(), stream.get()), "linear");
+    return dense_;
   }
 
  private:
@@ -57,7 +72,7 @@ class Compression final : public CudaCompression {
   }
   const Weights& w_;
   const Segment* segments_ = nullptr;
-  float* y_ = nullptr;
+  float *y_ = nullptr, *dense_ = nullptr;
 };
 
 std::unique_ptr<CudaCompression> Weights::session() const { return std::make_unique<Compression>(*this); }
