@@ -134,6 +134,52 @@ TEST(CudaPipeline, ImagesOfAnySize) {
   }
 }
 
+/// Patches over several frames: of video, and of a picture that stands for all of them.
+TEST(CudaPipeline, Video) {
+  for (const PatchOrder order : {PatchOrder::kChannelFirst, PatchOrder::kChannelLast}) {
+    for (const ResizeMode mode : {ResizeMode::kNone, ResizeMode::kSquash, ResizeMode::kFit}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(order)) + ", " + std::to_string(static_cast<int>(mode)));
+      Random random(15);
+      SmallModel m(16);
+      m.sequence(16, true, true).image(Position::kSinCos, order);
+      m.parts.image->geometry.frames = 6;
+      m.tensor("image.patch.weight", {16, 6 * 36}, 0.1);
+      ResizeConfig& resize = m.parts.image->resize;
+      resize.mode = mode;
+      resize.filter = ResizeFilter::kBicubic;
+      if (mode != ResizeMode::kNone) resize.height = 12, resize.width = 9;
+      Beside beside(m);
+      std::vector<OwnedItem> items;
+      const auto video = [&](int64_t height, int64_t width) {
+        OwnedItem item = make_item(Format::kU8Thwc, {6 * height, width, 3}, random);
+        item.item.dims[0] = height;
+        return item;
+      };
+      items.push_back(video(16, 15));
+      items.push_back(video(16, 15));
+      items.push_back(make_item(Format::kU8Hwc, {11, 18, 3}, random));
+      items.push_back(make_item(Format::kF32Chw, {8, 7, 3}, random));
+      items.push_back(video(9, 13));
+      beside.compare(request(items, 2));
+    }
+  }
+}
+
+TEST(CudaPipeline, LongTemporalPatchesAreRefused) {
+  SmallModel m(17);
+  m.sequence(16, true, true).image(Position::kNone);
+  m.parts.image->geometry.frames = 17;
+  m.tensor("image.patch.weight", {16, 17 * 36}, 0.1);
+  try {
+    Model model(cuda_engine(), m.parts);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(Code::kUnavailable, e.code());
+    EXPECT_EQ("image.temporal_patch", e.field());
+    EXPECT_EQ(16, e.limit());
+  }
+}
+
 TEST(CudaPipeline, Sounds) {
   for (const Position position : {Position::kNone, Position::kLearned, Position::kSinCos}) {
     for (const int64_t fixed : {int64_t{0}, int64_t{12}}) {
@@ -218,7 +264,7 @@ TEST(CudaPipeline, Encoders) {
 
 TEST(CudaPipeline, Compressors) {
   for (const Kind kind : {Kind::kPerceiver, Kind::kDecoder, Kind::kIdefics2, Kind::kFlamingo, Kind::kQFormer,
-                          Kind::kAttentionPool, Kind::kMean, Kind::kPrefix}) {
+                          Kind::kAttentionPool, Kind::kMean, Kind::kPrefix, Kind::kSuffix}) {
     SCOPED_TRACE(static_cast<int>(kind));
     Random random(8);
     Beside beside(compressing(kind));

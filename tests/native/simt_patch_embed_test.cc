@@ -15,7 +15,7 @@ struct Picture {
 Picture make_picture(Random& random, PixelSource source, const PatchGeometry& g, int64_t out) {
   const int64_t height = g.patch_h + g.stride_h * random.integer(0, 3) + random.integer(0, 2);
   const int64_t width = g.patch_w + g.stride_w * random.integer(0, 3) + random.integer(0, 2);
-  const int64_t count = g.channels * (height + 1) * (width + 1) + 3, shift = random.integer(0, 3);
+  const int64_t count = g.frames * g.channels * (height + 1) * (width + 1) + 3, shift = random.integer(0, 3);
   const int64_t patches = g.grid_h(height) * g.grid_w(width), ldy = out + random.integer(0, 3);
   Picture p{Guarded<uint8_t>(count),
             normal(random, count),
@@ -38,6 +38,9 @@ Picture make_picture(Random& random, PixelSource source, const PatchGeometry& g,
     default:
       view.stride_x = 1, view.stride_y = width, view.stride_c = height * width;
   }
+  if (g.frames > 1 && random.coin()) {
+    view.stride_t = view.u8 ? view.stride_y * height : g.channels * height * width;
+  }
   view.data = view.u8 ? static_cast<const void*>(p.bytes.data() + shift) : p.floats.data() + shift;
   if (random.coin()) p.args.position = p.position.data();
   p.args.y = p.y.data(), p.args.ldy = ldy;
@@ -50,6 +53,7 @@ PatchGeometry random_geometry(Random& random) {
   if (random.coin()) g.patch_h = g.patch_w = 8;
   g.stride_h = random.integer(1, g.patch_h), g.stride_w = random.integer(1, g.patch_w);
   g.order = random.coin() ? PatchOrder::kChannelFirst : PatchOrder::kChannelLast;
+  if (random.coin()) g.frames = random.integer(2, 4);
   return g;
 }
 
@@ -72,8 +76,8 @@ void expect_patches(Random& random, const PatchGeometry& g, PixelSource source, 
     batch.push_back(make_picture(random, source, g, out));
     const PatchEmbedArgs& a = batch.back().args;
     const ImageView& v = a.image;
-    items.push_back(
-        {v.data, v.stride_y, v.stride_x, v.stride_c, g.grid_w(v.width), a.position, a.y, a.ldy, rows});
+    items.push_back({v.data, v.stride_y, v.stride_x, v.stride_c, g.grid_w(v.width), a.position, a.y, a.ldy,
+                     rows, v.stride_t});
     rows += g.grid_h(v.height) * g.grid_w(v.width);
   }
   const PatchEmbedCudaArgs args{items.data(), pictures, &rows, rows + random.integer(0, 70)};
@@ -84,8 +88,8 @@ void expect_patches(Random& random, const PatchGeometry& g, PixelSource source, 
     patch_embed_ref(g, weight.data(), b, out, scale, shift, p.args, ref.data());
     EXPECT_LE(nmse(p.args.y, p.args.ldy, ref.data(), patches, out),
               precision == Precision::kStrict ? kPatchEmbedNmse : kLinearFastNmse)
-        << "source " << static_cast<int>(source) << ", patch " << g.channels << "x" << g.patch_h << "x"
-        << g.patch_w;
+        << "source " << static_cast<int>(source) << ", patch " << g.frames << "x" << g.channels << "x"
+        << g.patch_h << "x" << g.patch_w;
     EXPECT_TRUE(p.y.intact());
   }
 }

@@ -12,13 +12,14 @@ using gpu::Passes;
 
 /// Where one row of the tile comes from and goes to.
 struct PatchRow {
-  const unsigned char* pixels;           ///< of the patch's first element; null past the last patch
-  int64_t stride_y, stride_x, stride_c;  ///< elements
+  const unsigned char* pixels;                     ///< of the patch's first element; null past the last patch
+  int64_t stride_y, stride_x, stride_c, stride_t;  ///< elements
   float* y;
   const float* position;
 
   __device__ int64_t offset(int32_t element) const {
-    return (element & 0xFFF) * stride_x + (element >> 12 & 0xFFF) * stride_y + (element >> 24) * stride_c;
+    return (element & 0xFFF) * stride_x + (element >> 12 & 0xFFF) * stride_y +
+           (element >> 24 & 0xF) * stride_c + (element >> 28 & 0xF) * stride_t;
   }
 };
 
@@ -30,6 +31,7 @@ __device__ PatchRow patch_row(const PatchEmbedCudaWeights& w, const PatchEmbedCu
       args.items[gpu::last_not_after(args.count, row, [&](int64_t i) { return args.items[i].first_row; })];
   const int64_t patch = row - item.first_row;
   r.stride_y = item.stride_y, r.stride_x = item.stride_x, r.stride_c = item.stride_c;
+  r.stride_t = item.stride_t;
   const int64_t start = patch / item.grid_w * w.geometry.stride_h * item.stride_y +
                         patch % item.grid_w * w.geometry.stride_w * item.stride_x;
   r.pixels = static_cast<const unsigned char*>(item.data) +

@@ -20,16 +20,18 @@ enum class PixelSource : int32_t {
 struct PatchEmbedCudaWeights {
   LinearCudaWeights linear;  ///< of W·scale; bias = b + W·(shift + centre·scale)
   const int32_t* element =
-      nullptr;  ///< [in_padded] dx | dy << 12 | c << 24 of column k; padding repeats the last
+      nullptr;  ///< [in_padded] dx | dy << 12 | c << 24 | t << 28 of column k; padding repeats the last
   const float* centre = nullptr;  ///< [in_padded] what is taken from a byte of column k
   int32_t run = 0;                ///< columns of W that lie side by side in memory
   PatchGeometry geometry;
   PixelSource source = PixelSource::kU8Interleaved;
 };
 
+/// Most frames of a patch.
+constexpr int64_t kPatchEmbedCudaFrames = 16;
 size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out);
 /// Arguments as PatchEmbedWeights'; host memory. Throws kInvalidArgument on patches of 4096 or more rows or
-/// columns.
+/// columns, or of more than kPatchEmbedCudaFrames.
 PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& geometry, PixelSource source,
                                             const float* weight, const float* bias, int64_t out,
                                             const float* scale, const float* shift, void* host, void* device);
@@ -43,6 +45,7 @@ struct PatchEmbedCudaItem {
   float* y = nullptr;               ///< [grid_h·grid_w, out], row stride ldy
   int64_t ldy = 0;
   int64_t first_row = 0;
+  int64_t stride_t = 0;  ///< elements; 0: one picture in every frame of a patch
 };
 struct PatchEmbedCudaArgs {
   const PatchEmbedCudaItem* items = nullptr;  ///< device array [count], first_row ascending from 0

@@ -11,21 +11,23 @@ namespace {
 constexpr int64_t kMaxSide = 4096;  // of a patch: 12 bits of `element`
 
 struct Element {
-  int64_t c, dy, dx;
+  int64_t t, c, dy, dx;
   int64_t column(const PatchGeometry& g) const {  // of the caller's weights
-    return g.order == PatchOrder::kChannelFirst ? (c * g.patch_h + dy) * g.patch_w + dx
-                                                : (dy * g.patch_w + dx) * g.channels + c;
+    return g.order == PatchOrder::kChannelFirst ? ((c * g.frames + t) * g.patch_h + dy) * g.patch_w + dx
+                                                : ((t * g.patch_h + dy) * g.patch_w + dx) * g.channels + c;
   }
 };
 
-Element element(const PatchGeometry& g, PixelSource source, int64_t k) {
+/// Frame by frame, and a frame as it lies in memory.
+Element element(const PatchGeometry& g, PixelSource source, int64_t column) {
+  const int64_t frame = g.channels * g.patch_h * g.patch_w, t = column / frame, k = column % frame;
   switch (source) {
     case PixelSource::kU8Interleaved:
-      return {k % g.channels, k / g.channels / g.patch_w, k / g.channels % g.patch_w};
+      return {t, k % g.channels, k / g.channels / g.patch_w, k / g.channels % g.patch_w};
     case PixelSource::kF32Transposed:
-      return {k / g.patch_h / g.patch_w, k % g.patch_h, k / g.patch_h % g.patch_w};
+      return {t, k / g.patch_h / g.patch_w, k % g.patch_h, k / g.patch_h % g.patch_w};
     default:
-      return {k / g.patch_w / g.patch_h, k / g.patch_w % g.patch_h, k % g.patch_w};
+      return {t, k / g.patch_w / g.patch_h, k / g.patch_w % g.patch_h, k % g.patch_w};
   }
 }
 
@@ -61,6 +63,10 @@ PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& g, PixelSource 
   if (g.patch_h >= kMaxSide || g.patch_w >= kMaxSide || g.channels > PatchEmbedWeights::kMaxChannels) {
     throw Error(Code::kInvalidArgument, "patch_h", "patches have fewer than 4096 rows and columns", kMaxSide);
   }
+  if (g.frames > kPatchEmbedCudaFrames) {
+    throw Error(Code::kInvalidArgument, "temporal_patch", "patches have at most 16 frames",
+                kPatchEmbedCudaFrames);
+  }
   DeviceBlock block(host, device);
   PatchEmbedCudaWeights w;
   const Places places = lay_out(g, out, block, &w);
@@ -79,7 +85,8 @@ PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& g, PixelSource 
   }
   for (int64_t k = 0; k < padded; ++k) {
     const Element e = element(g, source, std::min(k, in - 1));
-    places.element[k] = static_cast<int32_t>(e.dx | e.dy << 12 | e.c << 24);
+    places.element[k] =
+        static_cast<int32_t>(static_cast<uint32_t>(e.dx | e.dy << 12 | e.c << 24 | e.t << 28));
     places.centre[k] = static_cast<float>(centre[e.c]);
   }
   std::vector<float> folded(static_cast<size_t>(out * in)), sums(static_cast<size_t>(out));

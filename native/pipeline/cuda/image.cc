@@ -42,8 +42,10 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
       resize_space_(image.host().resize_space(limits.max_pixels, 1)),
       d_model_(image.patch(Format::kU8Hwc).linear.out),
       modality_(modality) {
-  const int64_t all = checked_mul(resize_space_.bytes, limits.max_items, "max_pixels");
-  pixel_capacity_ = std::min(all, std::max(resize_space_.bytes, kMostPixels));
+  const int64_t one =
+      checked_mul(round_up(resize_space_.bytes, kAlign), image.host().config().geometry.frames, "max_pixels");
+  const int64_t all = checked_mul(one, limits.max_items, "max_pixels");
+  pixel_capacity_ = std::min(all, std::max(one, kMostPixels));
   const ResizeConfig& resize = image.host().config().resize;
   if (!resize.none() && limits.max_pixels > 0) {
     for (const ResizePlan& p : extreme_resizes(resize, limits.max_pixels)) {
@@ -76,14 +78,16 @@ void CudaPictures::lay_out(Carver& carver) {
 
 bool CudaPictures::resized(const ItemPlan& plan) const {
   const ResizePlan& r = plan.image.resize;
-  return plan.item.format == Format::kU8Hwc && !image_.host().config().resize.none() &&
+  return plan.item.format != Format::kF32Chw && !image_.host().config().resize.none() &&
          !(r.unchanged() && !r.padded());
 }
 
-int64_t CudaPictures::pixel_bytes(const ItemPlan& plan) const {
-  if (!resized(plan)) return 0;
-  const ResizePlan& r = plan.image.resize;
+int64_t CudaPictures::frame_bytes(const ResizePlan& r) const {
   return round_up(r.height * r.width * image_.host().config().geometry.channels, kAlign);
+}
+
+int64_t CudaPictures::pixel_bytes(const ItemPlan& plan) const {
+  return resized(plan) ? frames(plan.item.format) * frame_bytes(plan.image.resize) : 0;
 }
 
 bool CudaPictures::room(int64_t used, const ItemPlan& plan) const {
@@ -191,16 +195,18 @@ void CudaPictures::fill(Batch& batch) const {
     const int64_t height = plan.item.dims[0], width = plan.item.dims[1];
     item = {};
     item.data = p.data;
-    if (batch.format == Format::kU8Hwc) {
+    if (batch.format != Format::kF32Chw) {
       item.stride_c = 1;
       item.stride_x = channels;
       item.stride_y = channels * width;
+      if (frames(batch.format) > 1) item.stride_t = channels * width * height;
       const ResizePlan& resize = plan.image.resize;
       if (resized(plan)) {
         p.pixels = pixels_ + pixels;
         pixels += pixel_bytes(plan);
         item.data = p.pixels;
         item.stride_y = channels * resize.width;
+        if (frames(batch.format) > 1) item.stride_t = frame_bytes(resize);
       } else if (!image_.host().config().resize.none()) {  // at most a crop: a matter of strides
         item.data = static_cast<const uint8_t*>(p.data) + (resize.crop_y * width + resize.crop_x) * channels;
       }
@@ -239,10 +245,13 @@ void CudaPictures::run(const CudaStream& stream, const Batch& batch, const CudaS
     if (!p.pixels) continue;
     const ResizePlan& plan = p.plan->image.resize;
     ResizeU8Args args = resize_args(c.resize, plan, channels);
-    if (plan.padded()) stream.fill(p.pixels, 0, plan.height * args.ldy);
-    args.x = static_cast<const uint8_t*>(p.data);
-    args.y = p.pixels + plan.pad_y * args.ldy + plan.pad_x * channels;
-    stream.check(stream.ops().resize_u8(p.resize, args, scratch.data, stream.get()), "resize");
+    for (int64_t t = 0; t < frames(batch.format); ++t) {
+      uint8_t* pixels = p.pixels + t * frame_bytes(plan);
+      if (plan.padded()) stream.fill(pixels, 0, plan.height * args.ldy);
+      args.x = static_cast<const uint8_t*>(p.data) + t * plan.in_h * plan.in_w * channels;
+      args.y = pixels + plan.pad_y * args.ldy + plan.pad_x * channels;
+      stream.check(stream.ops().resize_u8(p.resize, args, scratch.data, stream.get()), "resize");
+    }
   }
   if (batch.args.max_rows == 0) return;
   stream.check(

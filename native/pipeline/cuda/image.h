@@ -12,7 +12,7 @@ class CudaImage {
             int64_t d_model);
   const ImageTokenizer& host() const { return host_; }
   const PatchEmbedCudaWeights& patch(Format format) const {
-    return format == Format::kU8Hwc ? bytes_ : floats_;
+    return format == Format::kF32Chw ? floats_ : bytes_;
   }
   /// Learned positions of the model's own grid with the modality, or null.
   const float* position() const { return position_.data(); }
@@ -29,7 +29,7 @@ struct CudaPicture {
   const ItemPlan* plan = nullptr;
   const void* data = nullptr;  ///< on the device
   float* y = nullptr;          ///< its patches' tokens
-  uint8_t* pixels = nullptr;   ///< the resized bytes
+  uint8_t* pixels = nullptr;   ///< the resized bytes, frame by frame
   ResizeU8Cuda resize;
   const float* position = nullptr;
   // How its positions are made, if it is the first of its grid in a row of pictures.
@@ -74,6 +74,11 @@ class CudaPictures {
 
  private:
   bool resized(const ItemPlan& plan) const;
+  /// Pictures that follow each other in the item.
+  int64_t frames(Format format) const {
+    return format == Format::kU8Thwc ? image_.host().config().geometry.frames : 1;
+  }
+  int64_t frame_bytes(const ResizePlan& plan) const;
   int64_t workspace(const ResizePlan& plan) const;
   void put_extra(CudaPicture& picture, const CudaPicture* before, float* positions, DeviceBlock& block) const;
   void make_positions(const CudaStream& stream, const CudaPicture& picture) const;

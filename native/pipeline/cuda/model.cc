@@ -14,9 +14,11 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
     return table.data() ? table.data() + m * d : nullptr;
   };
   if (const ImageTokenizer* image = host.image()) {
-    if (image->config().geometry.frames > 1) {
+    if (image->config().geometry.frames > kPatchEmbedCudaFrames) {
       throw Error(Code::kUnavailable, "image.temporal_patch",
-                  "image.temporal_patch: patches over several frames are not there on the GPU yet");
+                  "image.temporal_patch: patches over more than " + std::to_string(kPatchEmbedCudaFrames) +
+                      " frames are not there on the GPU",
+                  kPatchEmbedCudaFrames);
     }
     if (is_fourier(image->config().position)) {
       throw Error(Code::kUnavailable, "image.position",

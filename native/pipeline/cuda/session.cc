@@ -158,8 +158,9 @@ int64_t CudaSession::staging_bytes() const {
   int64_t largest =
       checked_mul(limits_.max_tokens, std::max<int64_t>(model_.d_model() * kFloat, 8), "max_tokens");
   if (const ImageTokenizer* image = model_.image()) {
+    const PatchGeometry& g = image->config().geometry;  // floats of one frame or bytes of all
     largest = std::max(
-        largest, checked_mul(limits_.max_pixels, image->config().geometry.channels * kFloat, "max_pixels"));
+        largest, checked_mul(limits_.max_pixels, g.channels * std::max(kFloat, g.frames), "max_pixels"));
     largest = checked_add(largest, pictures_->most_extra_bytes() + kDataAlign, "max_pixels");
   }
   if (const AudioTokenizer* audio = model_.audio()) {
@@ -484,9 +485,6 @@ void CudaSession::start(const Request& r) {
   wait();  // for the staging memory
   for (int64_t i = 0; i < r.count; ++i) {
     const std::string item = "items[" + std::to_string(i) + "].";
-    if (r.plans[i].item.format == Format::kU8Thwc) {
-      throw Error(Code::kUnavailable, item + "format", item + "format: U8_THWC is not there on the GPU yet");
-    }
     if (!is_image(r.plans[i].item.format) || pictures_->fits(r.plans[i])) continue;
     const std::string field = item + "height";
     throw Error(Code::kLimitExceeded, field,
