@@ -70,9 +70,10 @@ TokenTable Session::lay_out_table(Carver& carver) const {
 Session::Ordered Session::lay_out_ordered(Carver& carver) const {
   const int64_t tokens = limits_.max_tokens;
   Ordered o;
-  o.tokens = carver.take<float>(checked_mul(tokens, model_->d_model(), "max_tokens"));
   o.table = lay_out_table(carver);
   o.runs = carver.take<TokenRun>(tokens);
+  if (cuda_) return o;  // the rest lies on the device
+  o.tokens = carver.take<float>(checked_mul(tokens, model_->d_model(), "max_tokens"));
   o.segments = carver.take<PackSegment>(tokens);
   return o;
 }
@@ -181,9 +182,7 @@ void Session::set_order(TokenOrder order, int64_t chunk_us) {
         Code::kInvalidArgument, "chunk_us",
         "chunk_us: " + std::to_string(chunk_us) + (chunks ? " is below 1" : ", without chunks it is 0"));
   }
-  if (order != TokenOrder::kItems && cuda_) {
-    throw Error(Code::kUnavailable, "order", "order: only the items' order is there on the GPU yet");
-  }
+  if (order != TokenOrder::kItems && cuda_) cuda_->reserve_order();
   if (order != TokenOrder::kItems && !order_memory_.data()) {
     Carver size(nullptr);
     lay_out_ordered(size);
@@ -196,11 +195,16 @@ void Session::set_order(TokenOrder order, int64_t chunk_us) {
   chunk_us_ = chunk_us;
 }
 
+/// Fills ordered_.runs from the described tokens of `count` items.
+int64_t Session::order_runs(int64_t count) {
+  return interleave(at_.plans, count, at_.table.span, order_, chunk_us_, ordered_.runs);
+}
+
 /// Moves the packed tokens of `count` items to where their order wants them.
 void Session::reorder(Result& result, int64_t count) {
   const int64_t d = model_->d_model();
   PackArgs move;
-  move.segment_count = interleave(at_.plans, count, at_.table.span, order_, chunk_us_, ordered_.runs);
+  move.segment_count = order_runs(count);
   for (int64_t i = 0; i < move.segment_count; ++i) {
     PackSegment& segment = ordered_.segments[i] = {};
     segment.rows = at_.tokens + ordered_.runs[i].first * d;
@@ -596,8 +600,17 @@ void Session::start(const ItemSource& items, int64_t count) {
   request.cu_seqlens = result_.cu_seqlens;
   request.cu_latents = result_.cu_latents;
   request.head = at_.head;
+  if (order_ == TokenOrder::kItems) {
+    cuda_->start(request);
+    describe_all(count);  // while the device computes
+    return;
+  }
+  describe_all(count);
+  request.runs = ordered_.runs;
+  request.run_count = order_runs(count);
   cuda_->start(request);
-  describe_all(count);  // while the device computes
+  sns::reorder(request.runs, request.run_count, at_.table, ordered_.table);
+  result_.table = ordered_.table;
 }
 
 bool Session::poll() { return !cuda_ || cuda_->poll(); }

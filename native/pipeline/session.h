@@ -102,6 +102,7 @@ class Session {
   void describe_all(int64_t count);
   void compute(int64_t count);
   void choose_heads(int64_t count);
+  int64_t order_runs(int64_t count);
   void reorder(Result& result, int64_t count);
   void finish_rows(Result& result);
   CompressorLimits compressor_limits() const {

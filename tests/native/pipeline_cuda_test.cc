@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -71,6 +72,14 @@ class Beside {
       const Result got = run(cuda_, items);
       ASSERT_EQ(want.tokens_count, got.tokens_count);
       ASSERT_EQ(want.latents_count, got.latents_count);
+      const auto expect_same = [&](const auto* a, const auto* b, int64_t width) {
+        EXPECT_TRUE(std::equal(a, a + width * want.tokens_count, b));
+      };
+      expect_same(want.table.modality, got.table.modality, 1);
+      expect_same(want.table.item, got.table.item, 1);
+      expect_same(want.table.grid, got.table.grid, 2);
+      expect_same(want.table.span, got.table.span, 2);
+      expect_same(want.table.position, got.table.position, 3);
       const Model& m = cpu_.model();
       EXPECT_LE(nmse(got.tokens, want.tokens, want.tokens_count * m.d_model()), limit);
       ASSERT_EQ(want.latents == nullptr, got.latents == nullptr);
@@ -235,6 +244,48 @@ TEST(CudaPipeline, SoundsThroughCuFft) {
     items.push_back(make_item(Format::kF32Pcm, {3000}, random));
     items.push_back(make_item(Format::kF32Pcm, {3500}, random));
     beside.compare(request(items, 2), 1e-8);
+  }
+}
+
+/// Frames and sound that cross each other differently in every request.
+TEST(CudaPipeline, OrderByTimeAndChunks) {
+  for (const bool compressed : {false, true}) {
+    Random random(18);
+    SmallModel m(19);
+    m.sequence(16, true, true).image(Position::kSinCos).patches(Position::kSinCos, 24).text(Position::kNone);
+    if (compressed) m.perceiver();
+    HeadConfig h;
+    h.dim = 12;
+    h.present[kJointHead] = true;
+    m.tensor("head.joint.weight", {12, compressed ? 12 : 16});
+    m.parts.head = h;
+    Beside beside(m);
+    std::vector<OwnedItem> items;
+    for (int i = 0; i < 3; ++i) items.push_back(make_item(Format::kU8Hwc, {8, 5, 3}, random));
+    items.push_back(make_item(Format::kF32Pcm, {900}, random));
+    items.push_back(make_item(Format::kI64Ids, {5}, random));
+    items.push_back(make_item(Format::kF32Pcm, {700}, random));
+    items.push_back(make_item(Format::kU8Hwc, {12, 9, 3}, random));
+    for (int64_t round = 0; round < 3; ++round) {
+      for (OwnedItem& owned : items) {
+        if (owned.item.modality == Modality::kText) continue;
+        owned.item.start_us = random.integer(0, 8) * 6250 - 12500;
+        owned.item.end_us = owned.item.start_us + (owned.item.modality == Modality::kImage ? 100 : 0);
+      }
+      for (const int64_t chunk : {int64_t{0}, int64_t{7000}}) {
+        for (Session* session : {&beside.cpu(), &beside.cuda()}) {
+          session->set_order(chunk ? TokenOrder::kChunks : TokenOrder::kTime, chunk);
+        }
+        beside.compare(request(items), 1e-8);
+        beside.compare(request({items[0], items[3]}), 1e-8);
+        beside.compare(request({items[5], items[6], items[4], items[1], items[3]}, 2), 1e-8);
+      }
+      for (Session* session : {&beside.cpu(), &beside.cuda()}) session->set_order(TokenOrder::kItems, 0);
+      beside.compare(request(items), 1e-8);
+    }
+    beside.cuda().set_order(TokenOrder::kTime, 0);
+    beside.cpu().set_order(TokenOrder::kTime, 0);
+    beside.compare({});
   }
 }
 

@@ -24,6 +24,12 @@ void relax() {
 #endif
 }
 
+int64_t power_of_two(int64_t n) {
+  int64_t p = 1;
+  while (p < n) p *= 2;
+  return p;
+}
+
 bool is_sound(Format f) { return f == Format::kS16Pcm || f == Format::kF32Pcm || f == Format::kF32Features; }
 
 }  // namespace
@@ -143,9 +149,9 @@ CudaSession::Output CudaSession::lay_out_results(Carver& carver) const {
 }
 
 int64_t CudaSession::parcel_bytes() const {
-  constexpr int64_t kArrays = 4 + 2 * kModalities;
+  constexpr int64_t kArrays = 5 + 2 * kModalities;
   const int64_t offsets = (limits_.max_sequences + 1) * 2 + (limits_.max_items + 1) * kModalities;
-  const int64_t segments = limits_.max_items * (kSegmentsPerItem + 2);
+  const int64_t segments = limits_.max_items * (kSegmentsPerItem + 2) + limits_.max_tokens;
   return kArrays * static_cast<int64_t>(kAlign) + offsets * static_cast<int64_t>(sizeof(int64_t)) +
          segments * static_cast<int64_t>(sizeof(PackSegment)) +
          (pictures_ ? CudaPictures::parcel_bytes(limits_.max_items) : 0) +
@@ -190,6 +196,13 @@ bool CudaSession::in_inbox(const Item& item) const {
          at + static_cast<uintptr_t>(item.bytes) <= begin + static_cast<uintptr_t>(inbox_.size());
 }
 
+void CudaSession::reserve_order() {
+  if (ordered_.size() > 0) return;
+  stream_.device().enter();
+  ordered_ = CudaBlock(stream_.device_pointer(), CudaBlock::Place::kDevice,
+                       limits_.max_tokens * model_.d_model() * kFloat);
+}
+
 void CudaSession::use_stream(void* stream) {
   stream_.device().enter();
   wait();
@@ -207,6 +220,8 @@ int64_t CudaSession::make_key(const Request& r) {
   key_[n++] = r.count;
   key_[n++] = r.sequences;
   key_[n++] = keep_;
+  key_[n++] = run_count_;
+  key_[n++] = longest_run_;
   for (int64_t i = 0; i < r.count; ++i) {
     const Item& item = r.plans[i].item;
     key_[n++] = static_cast<int64_t>(item.modality) * 64 + static_cast<int64_t>(item.format);
@@ -221,7 +236,7 @@ int64_t CudaSession::make_key(const Request& r) {
 
 void CudaSession::put_offsets(const Request& r) {
   input_ = {};
-  input_.tokens = at_.tokens;
+  input_.tokens = r.runs ? static_cast<const float*>(ordered_.data()) : at_.tokens;
   input_.cu_tokens = sns::put_offsets(parcel_, r.cu_seqlens, r.sequences);
   if (r.cu_latents) input_.cu_latents = sns::put_offsets(parcel_, r.cu_latents, r.sequences);
   for (int m = 0; m < kModalities; ++m) {
@@ -288,6 +303,21 @@ void CudaSession::put_segments(const Request& r) {
                                        nullptr};
     prefixes[m][prefix_count_[m]++] = {s.y, d, plan.body, nullptr, nullptr};
   }
+}
+
+/// The packed rows once more, run by run; empty runs fill up their number.
+void CudaSession::put_order(const Request& r) {
+  run_count_ = longest_run_ = 0;
+  if (!r.runs || r.run_count == 0) return;
+  const int64_t d = model_.d_model();
+  run_count_ = std::min(power_of_two(r.run_count), limits_.max_tokens);
+  PackSegment* const segments = parcel_.take(run_count_, &runs_);
+  for (int64_t i = 0; i < run_count_; ++i) {
+    const TokenRun run = i < r.run_count ? r.runs[i] : TokenRun();
+    segments[i] = {at_.tokens + run.first * d, d, run.count, nullptr, nullptr};
+    longest_run_ = std::max(longest_run_, run.count);
+  }
+  longest_run_ = power_of_two(longest_run_);
 }
 
 /// Runs of one format that fit into the session's memory together.
@@ -470,10 +500,17 @@ void CudaSession::enqueue(bool copies) {
                            stream_.get()),
         "pack");
   }
-  device_output_ = {at_.tokens, nullptr, nullptr};
+  if (run_count_ > 0) {
+    const int64_t d = model_.d_model();
+    stream_.check(
+        stream_.ops().pack({runs_, run_count_, d, static_cast<float*>(ordered_.data()), d, longest_run_},
+                           stream_.get()),
+        "pack");
+  }
+  device_output_ = {input_.tokens, nullptr, nullptr};
   if (compression_) device_output_.latents = compression_->run(stream_, input_, at_.scratch);
   if (const CudaHead* head = weights_.head()) {
-    head->run(stream_, compression_ ? device_output_.latents : at_.tokens, at_.head);
+    head->run(stream_, compression_ ? device_output_.latents : input_.tokens, at_.head);
     device_output_.embedding = at_.head.embedding;
   }
   if (copies && !keep_) copy_results();
@@ -495,6 +532,7 @@ void CudaSession::start(const Request& r) {
   parcel_ = DeviceBlock(staging_.data(), in_.data());
   put_offsets(r);
   put_segments(r);
+  put_order(r);
   make_batches();
   if (const CudaHead* head = weights_.head()) {
     head->put(parcel_, r.cu_latents ? input_.cu_latents : input_.cu_tokens, r.head, at_.head);

@@ -6,6 +6,7 @@
 
 #include "pipeline/cuda/graphs.h"
 #include "pipeline/cuda/model.h"
+#include "pipeline/interleave.h"
 
 namespace sns {
 
@@ -25,13 +26,17 @@ class CudaSession {
     int64_t count = 0, sequences = 0;
     const int64_t* cu_seqlens = nullptr;  ///< [sequences + 1]
     const int64_t* cu_latents = nullptr;  ///< likewise; null without a compressor
-    Head::Buffers head;                   ///< with the kind of every sequence, if the model has a head
+    const TokenRun* runs = nullptr;       ///< the tokens in another order than the items'; null: theirs
+    int64_t run_count = 0;
+    Head::Buffers head;  ///< with the kind of every sequence, if the model has a head
   };
   /// Where the results lie. Null where the model gives no such thing.
   struct Output {
     const float *tokens = nullptr, *latents = nullptr, *embedding = nullptr;
   };
 
+  /// Takes the memory that requests with runs need. Call it before the first of them.
+  void reserve_order();
   /// Gives the request to the stream. The items' data has been read when it returns.
   void start(const Request& request);
   /// Whether the last request is done; throws kDeviceFatal if it failed.
@@ -60,7 +65,7 @@ class CudaSession {
   /// copy in between. A larger one replaces the one before.
   void* inbox(int64_t bytes);
 
-  int64_t device_bytes() const { return workspace_.size() + in_.size(); }
+  int64_t device_bytes() const { return workspace_.size() + in_.size() + ordered_.size(); }
   int64_t host_bytes() const { return staging_.size() + out_.size() + inbox_.size(); }
   /// Graphs that are captured at present.
   int64_t graphs() const { return graphs_.captured(); }
@@ -91,13 +96,14 @@ class CudaSession {
   Output lay_out_results(Carver& carver) const;
   int64_t parcel_bytes() const;
   int64_t staging_bytes() const;
-  int64_t key_size() const { return 4 + 7 * limits_.max_items + limits_.max_sequences; }
+  int64_t key_size() const { return 6 + 7 * limits_.max_items + limits_.max_sequences; }
   int64_t make_key(const Request& request);
   const float* added(Modality m, bool on_device) const;
 
   void make_batches();
   void put_offsets(const Request& request);
   void put_segments(const Request& request);
+  void put_order(const Request& request);
   void place_items();
   void stage(Batch& batch);
   void enqueue(bool copies);
@@ -118,6 +124,7 @@ class CudaSession {
   CudaStream stream_;
   void* event_ = nullptr;
   CudaBlock workspace_, in_, staging_, out_, inbox_;
+  CudaBlock ordered_;  ///< [max_tokens, d_model] the packed sequence in another order than the items'
   std::optional<CudaPictures> pictures_;
   std::optional<CudaSounds> sounds_;
   CudaArray<float> text_positions_;  ///< sine-cosine
@@ -134,7 +141,9 @@ class CudaSession {
   CudaOffsets cu_items_[kModalities];    ///< of the items that the modality's encoder reads
   const PackSegment *prefixes_[kModalities] = {}, *segments_ = nullptr;
   int64_t prefix_count_[kModalities] = {}, segment_count_ = 0;
-  std::vector<Staged> order_;  ///< modality by modality
+  const PackSegment* runs_ = nullptr;
+  int64_t run_count_ = 0, longest_run_ = 0;  ///< rounded up: requests of nearly the same runs share a graph
+  std::vector<Staged> order_;                ///< modality by modality
   std::vector<Batch> batches_;
   std::vector<CudaPicture> picture_items_;
   std::vector<CudaSound> sound_items_;
