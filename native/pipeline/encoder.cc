@@ -53,17 +53,20 @@ EncoderTensors take_encoder(const EncoderConfig& c, const std::string& part, int
   return t;
 }
 
+RotaryAxes rotary_axes(int64_t head_dim) {
+  const int64_t pairs = head_dim / 2, half = pairs / 2;
+  RotaryAxes r;
+  for (int64_t i = 0; i < pairs; ++i) {
+    r.axis.push_back(i < half ? 0 : 1);
+    r.frequency.push_back(std::pow(10000.0, -static_cast<double>(i % half) / static_cast<double>(half)));
+  }
+  return r;
+}
+
 Encoder::Encoder(const EncoderConfig& c, int64_t d, const EncoderTensors& t) : config_(c), d_model_(d) {
   if (c.pre_norm) pre_norm_ = Norm(t.pre_norm, d, c.norm_eps);
   if (c.final_norm) final_norm_ = Norm(t.final_norm, d, c.norm_eps);
-  if (c.rotary) {  // the row turns the first half of the pairs, the column the second, at the same
-                   // frequencies
-    const int64_t pairs = d / c.heads / 2, half = pairs / 2;
-    for (int64_t i = 0; i < pairs; ++i) {
-      axis_.push_back(i < half ? 0 : 1);
-      frequency_.push_back(std::pow(10000.0, -static_cast<double>(i % half) / static_cast<double>(half)));
-    }
-  }
+  if (c.rotary) rotary_ = rotary_axes(d / c.heads);
   layers_.reserve(t.layers.size());
   for (const EncoderTensors::Layer& from : t.layers) {
     Layer layer;
@@ -104,9 +107,10 @@ void Encoder::run(int64_t items, const Buffers& b, void* scratch, Parallel& para
   const int64_t rows = b.cu_items[items], d = d_model_;
   if (rows == 0) return;
   if (config_.pre_norm) pre_norm_.run(b.x, rows, b.x, parallel);
-  const int64_t pairs = static_cast<int64_t>(axis_.size());
+  const int64_t pairs = rotary_.pairs();
   if (config_.rotary) {
-    rotary_table_cpu({b.grid, rows, 2, axis_.data(), frequency_.data(), pairs, b.turns}, parallel);
+    rotary_table_cpu({b.grid, rows, 2, rotary_.axis.data(), rotary_.frequency.data(), pairs, b.turns},
+                     parallel);
   }
   for (const Layer& layer : layers_) {
     layer.norm1.run(b.x, rows, b.normed, parallel);

@@ -20,6 +20,15 @@ struct EncoderTensors {
 EncoderTensors take_encoder(const EncoderConfig& config, const std::string& part, int64_t d_model,
                             WeightReader& reader);
 
+/// How queries and keys of a rotary encoder turn: the row turns the first half of the pairs, the column the
+/// second, at the same frequencies.
+struct RotaryAxes {
+  std::vector<int32_t> axis;      ///< [pairs of a head]
+  std::vector<double> frequency;  ///< likewise
+  int64_t pairs() const { return static_cast<int64_t>(axis.size()); }
+};
+RotaryAxes rotary_axes(int64_t head_dim);
+
 /// Pre-norm transformer over each item's tokens (prefix tokens included): x += O(attention(norm1(x))),
 /// x += down(act(up(norm2(x)))). All items of one modality of a request pass at once; none sees another.
 class Encoder {
@@ -55,8 +64,7 @@ class Encoder {
 
   EncoderConfig config_;
   int64_t d_model_;
-  std::vector<int32_t> axis_;      ///< [pairs of a head], rotary only
-  std::vector<double> frequency_;  ///< likewise
+  RotaryAxes rotary_;  ///< empty unless it is
   Norm pre_norm_, final_norm_;
   std::vector<Layer> layers_;
 };

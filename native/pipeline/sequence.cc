@@ -1,5 +1,7 @@
 #include "pipeline/sequence.h"
 
+#include <algorithm>
+
 #include "ops/finite/finite.h"
 
 namespace sns {
@@ -231,6 +233,17 @@ void describe(const Model& model, const ItemPlan& plan, int64_t index, const Tok
   for (int64_t f = 1; f < plan.grid_h; ++f) {
     std::copy(span, span + 2 * plan.grid_w, span + 2 * f * plan.grid_w);
   }
+}
+
+int32_t* put_grid(const ItemPlan& plan, int32_t* out) {
+  out = std::fill_n(out, 2 * plan.prefix, 0);
+  for (int64_t row = 0; row < plan.grid_h; ++row) {
+    for (int64_t column = 0; column < plan.grid_w; ++column) {
+      *out++ = static_cast<int32_t>(row);
+      *out++ = static_cast<int32_t>(column);
+    }
+  }
+  return out;
 }
 
 int64_t add_segments(const Model& model, const ItemPlan& plan, const float* tokens, PackSegment* out) {

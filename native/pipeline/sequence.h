@@ -51,6 +51,10 @@ struct TokenTable {
 /// Everything but the positions, which need the whole sequence (position_ids.h).
 void describe(const Model& model, const ItemPlan& plan, int64_t index, const TokenTable& table);
 
+/// Row and column [prefix + body, 2] of each token of an item, as rotary encoders turn by them; returns the
+/// end.
+int32_t* put_grid(const ItemPlan& plan, int32_t* out);
+
 /// At most this many segments stand for one item.
 constexpr int64_t kSegmentsPerItem = 4;
 /// Appends the item's segments and returns their number. Bodies that a tokenizer writes lie in `tokens`

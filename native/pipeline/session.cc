@@ -442,15 +442,7 @@ void Session::tokenize_all(Modality modality, int64_t count) {
     }
     tokenize(plan, x + plan.prefix * d);
     b.cu_items[items + 1] = b.cu_items[items] + plan.prefix + plan.body;
-    if (encoder->config().rotary) {
-      int32_t* at = std::fill_n(b.grid + 2 * b.cu_items[items], 2 * plan.prefix, 0);
-      for (int64_t row = 0; row < plan.grid_h; ++row) {
-        for (int64_t column = 0; column < plan.grid_w; ++column) {
-          *at++ = static_cast<int32_t>(row);
-          *at++ = static_cast<int32_t>(column);
-        }
-      }
-    }
+    if (encoder->config().rotary) put_grid(plan, b.grid + 2 * b.cu_items[items]);
     ++items;
   });
   if (items == 0) return;

@@ -19,12 +19,13 @@ enum class Kind {
   kMerge,
   kMergedPerceiver,
   kMergedIdefics2,
-  kMergedPool
+  kMergedPool,
+  kMergedQFormer
 };
 inline const Kind kKinds[] = {
-    Kind::kPerceiver,       Kind::kDecoder,        Kind::kIdefics2,  Kind::kFlamingo, Kind::kQFormer,
-    Kind::kAttentionPool,   Kind::kMean,           Kind::kPrefix,    Kind::kSuffix,   Kind::kMerge,
-    Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedPool};
+    Kind::kPerceiver,       Kind::kDecoder,        Kind::kIdefics2,   Kind::kFlamingo,     Kind::kQFormer,
+    Kind::kAttentionPool,   Kind::kMean,           Kind::kPrefix,     Kind::kSuffix,       Kind::kMerge,
+    Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedPool, Kind::kMergedQFormer};
 
 /// `latents` of the compressor, `d` wide tokens.
 inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
@@ -153,8 +154,10 @@ inline SmallModel compressing(Kind kind, int64_t latents = 6, int64_t d = 16) {
     case Kind::kMergedPerceiver:
     case Kind::kMergedIdefics2:
     case Kind::kMergedPool:
+    case Kind::kMergedQFormer:
       m = compressing(kind == Kind::kMergedPerceiver  ? Kind::kPerceiver
                       : kind == Kind::kMergedIdefics2 ? Kind::kIdefics2
+                      : kind == Kind::kMergedQFormer  ? Kind::kQFormer
                                                       : Kind::kAttentionPool,
                       latents, d);
       m.parts.merge = MergeConfig{25, false};

@@ -290,7 +290,9 @@ TEST(CudaPipeline, OrderByTimeAndChunks) {
 }
 
 TEST(CudaPipeline, Encoders) {
-  for (const bool norms : {false, true}) {
+  for (const int form : {0, 1, 2, 3}) {
+    SCOPED_TRACE(form);
+    const bool norms = form % 2 == 1;
     Random random(7);
     SmallModel m(9);
     m.sequence(16, true, true).image(Position::kSinCos).frames(Position::kSinCos).text(Position::kNone);
@@ -300,8 +302,14 @@ TEST(CudaPipeline, Encoders) {
     c.hidden = 24;
     c.pre_norm = c.final_norm = norms;
     c.activation = norms ? Activation::kQuickGelu : Activation::kGelu;
+    c.rotary = form >= 2;
     add_encoder(m, Modality::kImage, c);
     if (norms) add_encoder(m, Modality::kAudio, c);
+    if (form >= 2) {
+      c.causal = true;
+      c.rotary = false;
+      add_encoder(m, Modality::kText, c);
+    }
     Beside beside(m);
     std::vector<OwnedItem> items;
     items.push_back(make_item(Format::kU8Hwc, {8, 7, 3}, random));
@@ -329,15 +337,23 @@ TEST(CudaPipeline, Compressors) {
   }
 }
 
-TEST(CudaPipeline, MergingIsRefused) {
-  for (const Kind kind : {Kind::kMerge, Kind::kMergedPerceiver}) {
-    try {
-      const SmallModel m = compressing(kind);
-      Model model(cuda_engine(), m.parts);
-      FAIL();
-    } catch (const Error& e) {
-      EXPECT_EQ(Code::kUnavailable, e.code());
-      EXPECT_EQ("merge", e.field());
+TEST(CudaPipeline, TokenMerging) {
+  for (const Kind kind : {Kind::kMerge, Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedQFormer,
+                          Kind::kMergedPool}) {
+    for (const bool protect : {false, true}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(kind)) + (protect ? ", first protected" : ""));
+      Random random(20);
+      SmallModel m = compressing(kind);
+      m.parts.merge->protect_first = protect;
+      if (kind != Kind::kMerge) m.parts.merge->num_latents = 9;
+      Beside beside(m);
+      std::vector<OwnedItem> items;
+      for (const int64_t tokens : {70, 3, 0, 20, 1}) items.push_back(token_item(tokens, 16, random));
+      beside.compare(request(items, 5));
+      beside.compare(request({items[0]}));
+      beside.cpu().set_latents(2);
+      beside.cuda().set_latents(2);
+      beside.compare(request(items, 5));
     }
   }
 }

@@ -12,7 +12,10 @@
 #include "ops/patch_embed/patch_embed_cuda.h"
 #include "ops/resize/resize_cuda.h"
 #include "ops/rms_norm/rms_norm_cuda.h"
+#include "ops/rotary/rotary_cuda.h"
 #include "ops/segment_mean/segment_mean_cuda.h"
+#include "ops/token_merge/token_merge_cuda.h"
+#include "ops/vector_quantize/vector_quantize_cuda.h"
 
 namespace sns::gpu {
 
@@ -41,6 +44,15 @@ struct Ops {
   decltype(&resize_f32_cuda) resize_f32;
   decltype(&segment_mean_cuda) segment_mean;
   decltype(&l2_normalize_cuda) l2_normalize;
+  decltype(&rotary_table_cuda) rotary_table;
+  decltype(&rotary_cuda) rotary;
+  decltype(&token_merge_cuda) token_merge;
+  decltype(&token_merge_cuda_workspace) token_merge_workspace;
+  decltype(&residual_quantize_cuda) residual_quantize;
+  decltype(&residual_quantize_cuda_workspace) residual_quantize_workspace;
+  decltype(&residual_decode_cuda) residual_decode;
+  decltype(&fsq_encode_cuda) fsq_encode;
+  decltype(&fsq_decode_cuda) fsq_decode;
 };
 
 /// A number that changes with the sizes of what crosses the seam.
@@ -68,7 +80,11 @@ constexpr int64_t ops_layout() {
                             sizeof(ResizeF32Cuda),
                             sizeof(ResizeF32Args),
                             sizeof(SegmentMeanArgs),
-                            sizeof(L2NormalizeArgs)}) {
+                            sizeof(L2NormalizeArgs),
+                            sizeof(RotaryTableArgs),
+                            sizeof(RotaryArgs),
+                            sizeof(TokenMergeArgs),
+                            sizeof(CodebookCuda)}) {
     sum = sum * 1021 % 1000000007 + static_cast<int64_t>(size);
   }
   return sum;

@@ -29,6 +29,15 @@ const Ops kOps = {
     resize_f32_cuda,
     segment_mean_cuda,
     l2_normalize_cuda,
+    rotary_table_cuda,
+    rotary_cuda,
+    token_merge_cuda,
+    token_merge_cuda_workspace,
+    residual_quantize_cuda,
+    residual_quantize_cuda_workspace,
+    residual_decode_cuda,
+    fsq_encode_cuda,
+    fsq_decode_cuda,
 };
 
 }  // namespace

@@ -58,7 +58,8 @@ class Compression final : public CudaCompression {
     if (rows == 0) return y_;
     repeat_.run(stream, q_);
     w_.kv.run(stream, in.tokens, d, in.cu_tokens.total(), kv_, 2 * d);
-    cuda_attention(stream, w_.shape, q_, d, kv_, 2 * d, attended_, in.cu_latents, in.cu_tokens, scratch);
+    cuda_attention(stream, w_.shape, q_, d, kv_, 2 * d, attended_, in.cu_latents, in.cu_tokens, scratch,
+                   {false, in.sizes});
     w_.out.run(stream, attended_, d, rows, y_, d);
     w_.norm.run(stream, y_, rows, normed_);
     cuda_mlp(stream, w_.up, w_.down, w_.config.activation, normed_, rows, y_, y_, scratch);

@@ -73,10 +73,15 @@ struct CudaOffsets {
 /// Copies offsets [count + 1] into the block.
 CudaOffsets put_offsets(DeviceBlock& block, const int64_t* offsets, int64_t count);
 
+/// Which keys count, and how often (AttentionArgs).
+struct CudaAttentionKeys {
+  bool causal = false;
+  const float* weight = nullptr;
+};
 /// Attention over packed sequences; keys and values stand side by side in rows of ldkv, y is dense.
 void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const float* q, int64_t ldq,
                     const float* kv, int64_t ldkv, float* y, const CudaOffsets& cu_q, const CudaOffsets& cu_k,
-                    const CudaScratch& scratch);
+                    const CudaScratch& scratch, const CudaAttentionKeys& keys = {});
 /// Bytes of scratch for this shape with up to so many queries and keys in all.
 int64_t cuda_attention_scratch(const CudaDevice& device, const AttentionShape& shape, int64_t max_q,
                                int64_t max_k, int64_t max_sequences);

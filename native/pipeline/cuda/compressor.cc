@@ -4,13 +4,11 @@
 #include "pipeline/cuda/perceiver.h"
 
 namespace sns {
+namespace {
 
-std::unique_ptr<const CudaCompressor> make_cuda_compressor(const CudaDevicePtr& device,
-                                                           const ModelParts& parts, int64_t d,
-                                                           Parallel& parallel) {
+std::unique_ptr<const CudaCompressor> make_last(const CudaDevicePtr& device, const ModelParts& parts,
+                                                int64_t d, Parallel& parallel) {
   WeightReader reader(parts.tensors);
-  if (parts.merge)
-    throw Error(Code::kUnavailable, "merge", "merge: token merging is not there on the GPU yet");
   if (parts.perceiver) {
     const PerceiverDecoderConfig* decoder = parts.perceiver_decoder ? &*parts.perceiver_decoder : nullptr;
     return std::make_unique<const CudaPerceiver>(
@@ -29,6 +27,15 @@ std::unique_ptr<const CudaCompressor> make_cuda_compressor(const CudaDevicePtr& 
   }
   if (parts.pool) return make_cuda_mean_pool(device, *parts.pool, d, take_mean_pool(*parts.pool, d, reader));
   return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<const CudaCompressor> make_cuda_compressor(const CudaDevicePtr& device,
+                                                           const ModelParts& parts, int64_t d,
+                                                           Parallel& parallel) {
+  std::unique_ptr<const CudaCompressor> last = make_last(device, parts, d, parallel);
+  return parts.merge ? make_cuda_token_merger(device, *parts.merge, d, std::move(last)) : std::move(last);
 }
 
 }  // namespace sns

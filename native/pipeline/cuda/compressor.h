@@ -17,6 +17,7 @@ struct CudaLimits {
 struct CudaCompressorInput {
   const float* tokens = nullptr;
   CudaOffsets cu_tokens, cu_latents;
+  const float* sizes = nullptr;  ///< how many tokens each stands for; null = 1 each
 };
 
 /// What a session holds to compress on the GPU: where its buffers lie and what the current request put into
@@ -43,7 +44,7 @@ class CudaCompressor {
   virtual std::unique_ptr<CudaCompression> session() const = 0;
 };
 
-/// Null where the model has no compressor. Throws kUnavailable naming one that has no device form.
+/// Null where the model has no compressor.
 std::unique_ptr<const CudaCompressor> make_cuda_compressor(const CudaDevicePtr& device,
                                                            const ModelParts& parts, int64_t d_model,
                                                            Parallel& parallel);

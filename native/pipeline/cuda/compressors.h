@@ -5,6 +5,7 @@
 #include "pipeline/latent_resampler.h"
 #include "pipeline/mean_pool.h"
 #include "pipeline/qformer.h"
+#include "pipeline/token_merger.h"
 
 namespace sns {
 
@@ -22,6 +23,10 @@ std::unique_ptr<const CudaCompressor> make_cuda_attention_pool(const CudaDeviceP
                                                                const PoolConfig& config, int64_t d_model,
                                                                const AttentionPoolTensors& tensors,
                                                                Parallel& parallel);
+/// Alone, or before the compressor `then` (MergeFirst).
+std::unique_ptr<const CudaCompressor> make_cuda_token_merger(const CudaDevicePtr& device,
+                                                             const MergeConfig& config, int64_t d_model,
+                                                             std::unique_ptr<const CudaCompressor> then);
 std::unique_ptr<const CudaCompressor> make_cuda_mean_pool(const CudaDevicePtr& device,
                                                           const PoolConfig& config, int64_t d_model,
                                                           const MeanPoolTensors& tensors);

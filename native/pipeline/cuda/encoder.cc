@@ -9,6 +9,11 @@ CudaEncoder::CudaEncoder(const CudaDevicePtr& device, const EncoderConfig& c, in
     : config_(c), d_model_(d) {
   if (c.pre_norm) pre_norm_ = CudaNorm(device, t.pre_norm, d, c.norm_eps);
   if (c.final_norm) final_norm_ = CudaNorm(device, t.final_norm, d, c.norm_eps);
+  if (c.rotary) {
+    const RotaryAxes rotary = rotary_axes(head_dim());
+    axis_ = CudaArray<int32_t>(device, rotary.axis.data(), rotary.pairs());
+    frequency_ = CudaArray<double>(device, rotary.frequency.data(), rotary.pairs());
+  }
   layers_.reserve(t.layers.size());
   for (const EncoderTensors::Layer& from : t.layers) {
     Layer layer;
@@ -36,10 +41,24 @@ void CudaEncoder::run(const CudaStream& stream, const CudaOffsets& cu_items, con
   if (rows == 0) return;
   if (config_.pre_norm) pre_norm_.run(stream, b.x, rows, b.x);
   const AttentionShape shape = AttentionShape::of_channels(config_.heads, d, d);
+  RotaryArgs turn;  // queries and keys stand side by side
+  if (config_.rotary) {
+    turn.x = turn.y = b.qkv;
+    turn.rows = rows;
+    turn.heads = 2 * config_.heads;
+    turn.head_dim = head_dim();
+    turn.ldx = turn.ldy = 3 * d;
+    turn.table = b.turns;
+    turn.pairs = head_dim() / 2;
+    const RotaryTableArgs table{b.grid, rows, 2, axis_.data(), frequency_.data(), turn.pairs, b.turns};
+    stream.check(stream.ops().rotary_table(table, stream.get()), "rotary");
+  }
   for (const Layer& layer : layers_) {
     layer.norm1.run(stream, b.x, rows, b.normed);
     layer.qkv.run(stream, b.normed, d, rows, b.qkv, 3 * d);
-    cuda_attention(stream, shape, b.qkv, 3 * d, b.qkv + d, 3 * d, b.normed, cu_items, cu_items, scratch);
+    if (config_.rotary) stream.check(stream.ops().rotary(turn, stream.get()), "rotary");
+    cuda_attention(stream, shape, b.qkv, 3 * d, b.qkv + d, 3 * d, b.normed, cu_items, cu_items, scratch,
+                   {config_.causal, nullptr});
     layer.out.run(stream, b.normed, d, rows, b.x, d, b.x);
     layer.norm2.run(stream, b.x, rows, b.normed);
     cuda_mlp(stream, layer.up, layer.down, config_.activation, b.normed, rows, b.x, b.x, scratch);

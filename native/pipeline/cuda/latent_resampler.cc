@@ -17,6 +17,8 @@ struct Weights final : CudaCompressor {
         d(d_model),
         shape{c.heads, c.kv_heads, c.head_dim, c.head_dim},
         latents(device, t.latents, c.num_latents * d_model) {
+    const std::vector<float> host_ones(static_cast<size_t>(c.num_latents), 1.0f);
+    ones = CudaArray<float>(device, host_ones.data(), c.num_latents);
     const Norm::Kind kind = c.rms_norm ? Norm::Kind::kRms : Norm::Kind::kLayer;
     for (const LatentResamplerTensors::Layer& l : t.layers) {
       Layer layer;
@@ -38,7 +40,7 @@ struct Weights final : CudaCompressor {
   LatentResamplerConfig config;
   int64_t d;
   AttentionShape shape;
-  CudaArray<float> latents;
+  CudaArray<float> latents, ones;
   std::vector<Layer> layers;
   CudaNorm norm;
 };
@@ -61,11 +63,12 @@ class Compression final : public CudaCompression {
     normed_tokens_ = take(limits.max_tokens, w_.d);
     context_ = take(keys, w_.d);
     kv_ = take(keys, w_.shape.k_width() + w_.shape.v_width());
+    sizes_ = carver.take<float>(keys);
     cu_context_host_ = AlignedArray<int64_t>(limits.max_sequences + 1);
   }
   int64_t parcel_bytes(const CudaLimits& limits) const override {
     const int64_t align = static_cast<int64_t>(kAlign);
-    return limits.max_sequences * static_cast<int64_t>(3 * sizeof(PackSegment) + sizeof(int64_t)) + 5 * align;
+    return limits.max_sequences * static_cast<int64_t>(5 * sizeof(PackSegment) + sizeof(int64_t)) + 6 * align;
   }
   void put(const CudaCompressorInput& in, DeviceBlock& parcel) override {
     const int64_t sequences = in.cu_latents.count;
@@ -76,6 +79,13 @@ class Compression final : public CudaCompression {
       const int64_t *t = in.cu_tokens.host + s, *l = in.cu_latents.host + s;
       segments[2 * s] = {normed_tokens_ + t[0] * w_.d, w_.d, t[1] - t[0], nullptr, nullptr};
       segments[2 * s + 1] = {normed_ + l[0] * w_.d, w_.d, l[1] - l[0], nullptr, nullptr};
+    }
+    if (in.sizes) {
+      PackSegment* sizes = parcel.take(segment_count_, &size_segments_);
+      for (int64_t s = 0; s < sequences; ++s) {
+        sizes[2 * s] = {in.sizes + in.cu_tokens.host[s], 1, segments[2 * s].count, nullptr, nullptr};
+        sizes[2 * s + 1] = {w_.ones.data(), 1, segments[2 * s + 1].count, nullptr, nullptr};
+      }
     }
     for (int64_t s = 0; s <= sequences; ++s) {
       cu_context_host_[s] = in.cu_tokens.host[s] + in.cu_latents.host[s];
@@ -99,6 +109,11 @@ class Compression final : public CudaCompression {
     const int64_t rows = in.cu_latents.total(), d = w_.d, ldkv = w_.shape.k_width() + w_.shape.v_width();
     if (rows == 0) return latents_;
     repeat_.run(stream, latents_);
+    if (in.sizes) {
+      stream.check(stream.ops().pack({size_segments_, segment_count_, 1, sizes_, 1, cu_context_.longest()},
+                                     stream.get()),
+                   "pack");
+    }
     for (const Weights::Layer& layer : w_.layers) {
       layer.norm_latents.run(stream, latents_, rows, normed_);
       layer.q.run(stream, normed_, d, rows, q_, w_.shape.q_width());
@@ -108,7 +123,7 @@ class Compression final : public CudaCompression {
           "pack");
       layer.kv.run(stream, context_, d, cu_context_.total(), kv_, ldkv);
       cuda_attention(stream, w_.shape, q_, w_.shape.q_width(), kv_, ldkv, attended_, in.cu_latents,
-                     cu_context_, scratch);
+                     cu_context_, scratch, {false, in.sizes ? sizes_ : nullptr});
       layer.out.run(stream, attended_, w_.shape.y_width(), rows, latents_, d, latents_);
       layer.norm_mlp.run(stream, latents_, rows, normed_);
       if (!w_.config.gated_mlp) {
@@ -129,10 +144,12 @@ class Compression final : public CudaCompression {
   const Weights& w_;
   float *latents_ = nullptr, *normed_ = nullptr, *q_ = nullptr, *attended_ = nullptr;
   float *normed_tokens_ = nullptr, *context_ = nullptr, *kv_ = nullptr;
+  float* sizes_ = nullptr;  ///< of the context's rows
   AlignedArray<int64_t> cu_context_host_;
   CudaRepeat repeat_;
   CudaOffsets cu_context_;
-  const PackSegment* segments_ = nullptr;  ///< [context; latents] of each sequence
+  const PackSegment* segments_ = nullptr;       ///< [context; latents] of each sequence
+  const PackSegment* size_segments_ = nullptr;  ///< [sizes; ones] likewise
   int64_t segment_count_ = 0;
 };
 

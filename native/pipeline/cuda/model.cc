@@ -43,11 +43,6 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
   for (int m = 0; m < kModalities; ++m) {
     rows_[m] = {row(begin_, m), row(end_, m), row(modality_, m), prefix_[m].data()};
     if (!parts.encoders[m]) continue;
-    if (parts.encoders[m]->causal || parts.encoders[m]->rotary) {
-      const std::string field = std::string(part_name(static_cast<Modality>(m))) + ".encoder." +
-                                (parts.encoders[m]->causal ? "causal" : "rotary");
-      throw Error(Code::kUnavailable, field, field + ": is not there on the GPU yet");
-    }
     const EncoderTensors tensors =
         take_encoder(*parts.encoders[m], part_name(static_cast<Modality>(m)), d, reader);
     encoders_[m].emplace(device_, *parts.encoders[m], d, tensors);

@@ -46,15 +46,17 @@ int64_t CudaPerceiverCross::scratch(const CudaDevice& device, int64_t max_inputs
       cuda_mlp_scratch(device, up_, rows));
 }
 
-void CudaPerceiverCross::run(const CudaStream& stream, const float* inputs, const CudaOffsets& cu_inputs,
-                             const CudaOffsets& cu_rows, const Buffers& b, const CudaScratch& scratch) const {
+void CudaPerceiverCross::run(const CudaStream& stream, const float* inputs, const float* sizes,
+                             const CudaOffsets& cu_inputs, const CudaOffsets& cu_rows, const Buffers& b,
+                             const CudaScratch& scratch) const {
   const int64_t rows = cu_rows.total(), count = cu_inputs.total(), ldkv = shape_.qk + shape_.v;
   norm_inputs_.run(stream, inputs, count, b.normed_inputs);
   kv_.run(stream, b.normed_inputs, shape_.in, count, b.kv, ldkv);
   b.repeat_q.run(stream, b.q);
   if (shape_.query_residual) b.repeat_start.run(stream, b.start);
   const AttentionShape shape = AttentionShape::of_channels(shape_.heads, shape_.qk, shape_.v);
-  cuda_attention(stream, shape, b.q, shape_.qk, b.kv, ldkv, b.attended, cu_rows, cu_inputs, scratch);
+  cuda_attention(stream, shape, b.q, shape_.qk, b.kv, ldkv, b.attended, cu_rows, cu_inputs, scratch,
+                 {false, sizes});
   out_.run(stream, b.attended, shape_.v, rows, b.y, shape_.dim, shape_.query_residual ? b.start : nullptr);
   norm_mlp_.run(stream, b.y, rows, b.normed);
   cuda_mlp(stream, up_, down_, shape_.activation, b.normed, rows, b.y, b.y, scratch);
@@ -129,7 +131,7 @@ class CudaPerceiverSession final : public CudaCompression {
     if (in.cu_latents.count == 0) return result;
     const PerceiverConfig& c = w_.config_;
     const int64_t rows = cu_.total(), d = c.d_latents, ld = 2 * c.self_qk + c.self_v;
-    w_.cross_.run(stream, in.tokens, in.cu_tokens, cu_, cross_, scratch);
+    w_.cross_.run(stream, in.tokens, in.sizes, in.cu_tokens, cu_, cross_, scratch);
     const AttentionShape shape = AttentionShape::of_channels(c.self_heads, c.self_qk, c.self_v);
     for (int64_t block = 0; block < c.blocks; ++block) {
       for (const CudaPerceiver::Layer& layer : w_.self_) {
@@ -141,7 +143,7 @@ class CudaPerceiverSession final : public CudaCompression {
         cuda_mlp(stream, layer.up, layer.down, c.activation, cross_.normed, rows, latents, latents, scratch);
       }
     }
-    if (w_.decoder_) w_.decoder_->run(stream, latents, cu_, in.cu_latents, decoder_, scratch);
+    if (w_.decoder_) w_.decoder_->run(stream, latents, nullptr, cu_, in.cu_latents, decoder_, scratch);
     return result;
   }
 

@@ -25,7 +25,8 @@ class CudaPerceiverCross {
   void lay_out(Carver& carver, int64_t max_inputs, int64_t max_sequences, Buffers& b) const;
   void put(const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const;
   int64_t scratch(const CudaDevice& device, int64_t max_inputs, int64_t max_sequences) const;
-  void run(const CudaStream& stream, const float* inputs, const CudaOffsets& cu_inputs,
+  /// `sizes`: how often each input counts, or null.
+  void run(const CudaStream& stream, const float* inputs, const float* sizes, const CudaOffsets& cu_inputs,
            const CudaOffsets& cu_rows, const Buffers& b, const CudaScratch& scratch) const;
 
  private:

@@ -91,7 +91,8 @@ class Compression final : public CudaCompression {
       if (layer.reads) {
         layer.cross_q.run(stream, x_, d, rows, q_, d);
         layer.cross_kv.run(stream, in.tokens, w_.d_model, in.cu_tokens.total(), kv_, 2 * d);
-        cuda_attention(stream, w_.shape, q_, d, kv_, 2 * d, attended_, in.cu_latents, in.cu_tokens, scratch);
+        cuda_attention(stream, w_.shape, q_, d, kv_, 2 * d, attended_, in.cu_latents, in.cu_tokens, scratch,
+                       {false, in.sizes});
         layer.cross_out.run(stream, attended_, d, rows, x_, d, x_);
         layer.cross_norm.run(stream, x_, rows, x_);
       }

@@ -116,6 +116,7 @@ CudaSession::Pieces CudaSession::lay_out(Carver& carver) const {
       first = false;
     }
     p.encoder[m] = {take(d), normed, qkv};
+    if (encoder->config().rotary) p.encoder[m].turns = take(encoder->head_dim());
     scratch = std::max(scratch, encoder->scratch(device, sizes_));
   }
   if (pictures_) {
@@ -153,10 +154,22 @@ int64_t CudaSession::parcel_bytes() const {
   const int64_t offsets = (limits_.max_sequences + 1) * 2 + (limits_.max_items + 1) * kModalities;
   const int64_t segments = limits_.max_items * (kSegmentsPerItem + 2) + limits_.max_tokens;
   return kArrays * static_cast<int64_t>(kAlign) + offsets * static_cast<int64_t>(sizeof(int64_t)) +
-         segments * static_cast<int64_t>(sizeof(PackSegment)) +
+         segments * static_cast<int64_t>(sizeof(PackSegment)) + grid_bytes() +
          (pictures_ ? CudaPictures::parcel_bytes(limits_.max_items) : 0) +
          (sounds_ ? sounds_->parcel_bytes() : 0) + (compression_ ? compression_->parcel_bytes(sizes_) : 0) +
          (weights_.head() ? CudaHead::parcel_bytes(limits_.max_sequences) : 0) + kDataAlign;
+}
+
+/// Of the rows and columns by which rotary encoders turn.
+int64_t CudaSession::grid_bytes() const {
+  bool rotary = false;
+  for (int m = 0; m < kModalities; ++m) {
+    const CudaEncoder* encoder = weights_.encoder(static_cast<Modality>(m));
+    rotary = rotary || (encoder && encoder->config().rotary);
+  }
+  if (!rotary) return 0;
+  return limits_.max_tokens * static_cast<int64_t>(2 * sizeof(int32_t)) +
+         kModalities * static_cast<int64_t>(kAlign);
 }
 
 /// Enough for the largest item, and for a whole request of usual size.
@@ -251,6 +264,12 @@ void CudaSession::put_offsets(const Request& r) {
       ++items;
     }
     cu_items_[m] = sns::put_offsets(parcel_, cu, items);
+    if (!weights_.encoder(static_cast<Modality>(m))->config().rotary) continue;
+    int32_t* grid = parcel_.take(2 * cu[items], &at_.encoder[m].grid);
+    for (int64_t i = 0; i < r.count; ++i) {
+      const ItemPlan& plan = r.plans[i];
+      if (static_cast<int>(plan.item.modality) == m && plan.tokenized()) grid = put_grid(plan, grid);
+    }
   }
 }
 

@@ -95,6 +95,7 @@ class CudaSession {
   Pieces lay_out(Carver& carver) const;
   Output lay_out_results(Carver& carver) const;
   int64_t parcel_bytes() const;
+  int64_t grid_bytes() const;
   int64_t staging_bytes() const;
   int64_t key_size() const { return 6 + 7 * limits_.max_items + limits_.max_sequences; }
   int64_t make_key(const Request& request);
