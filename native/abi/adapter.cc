@@ -19,7 +19,8 @@ int32_t sns_adapter_create(sns_engine engine, const sns_adapter_config* config, 
     sns::not_null(down_weight, "down_weight");
     sns::not_null(up_weight, "up_weight");
     auto handle = std::make_unique<sns_adapter_t>();
-    handle->adapter = std::make_shared<const sns::Adapter>(a, down_weight, down_bias, up_weight, up_bias);
+    handle->adapter = std::make_shared<const sns::Adapter>(a, down_weight, down_bias, up_weight, up_bias,
+                                                           engine->engine->cuda());
     *out = handle.release();
   });
 }

@@ -4,6 +4,7 @@
 
 #include "ops/finite/finite.h"
 #include "pipeline/config.h"
+#include "pipeline/cuda/adapter.h"
 
 namespace sns {
 namespace {
@@ -27,7 +28,7 @@ void validate(const AdapterConfig& c) {
 }
 
 Adapter::Adapter(const AdapterConfig& c, const float* down, const float* down_bias, const float* up,
-                 const float* up_bias)
+                 const float* up_bias, std::shared_ptr<const CudaDevice> device)
     : config_(c) {
   const int64_t count = checked_mul(c.d, c.bottleneck, "adapter");
   check_weights("down_weight", down, count);
@@ -39,7 +40,12 @@ Adapter::Adapter(const AdapterConfig& c, const float* down, const float* down_bi
   for (int64_t i = 0; i < count; ++i) scaled[i] = c.scale * up[i];
   for (int64_t i = 0; i < c.d; ++i) bias[i] = up_bias ? c.scale * up_bias[i] : 0.0f;
   up_ = LinearWeights(scaled.data(), bias.data(), c.d, c.bottleneck);
+  if (!device) return;
+  cuda_ = std::make_unique<const CudaAdapter>(std::move(device), c.d, c.bottleneck, c.activation, down,
+                                              down_bias, scaled.data(), bias.data());
 }
+
+Adapter::~Adapter() = default;
 
 void Adapter::run(const float* x, int64_t count, float* y, void* scratch, Parallel& parallel) const {
   MlpArgs mlp;

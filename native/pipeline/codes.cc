@@ -4,6 +4,7 @@
 
 #include "ops/finite/finite.h"
 #include "pipeline/config.h"
+#include "pipeline/cuda/codes.h"
 
 namespace sns {
 namespace {
@@ -61,11 +62,16 @@ void validate(const CodesConfig& c) {
   checked_mul(c.stages, checked_mul(c.size, c.dim, "size"), "stages");
 }
 
-Codes::Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, std::vector<Codebook> stages)
-    : engine_(std::move(engine)), config_(config), stages_(std::move(stages)), ids_(number_of_ids(config)) {}
+Codes::Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, std::vector<Codebook> stages,
+             const float* codes)
+    : engine_(std::move(engine)), config_(config), stages_(std::move(stages)), ids_(number_of_ids(config)) {
+  if (engine_->cuda()) cuda_ = std::make_unique<const CudaCodes>(engine_->cuda(), config_, codes);
+}
+
+Codes::~Codes() = default;
 
 Codes::Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, const float* codes)
-    : Codes(engine, config, make_stages(config, codes, engine->parallel())) {}
+    : Codes(engine, config, make_stages(config, codes, engine->parallel()), codes) {}
 
 std::unique_ptr<Codes> Codes::learn(std::shared_ptr<Engine> engine, const CodesConfig& c, const float* tokens,
                                     int64_t rows, int64_t max_iterations, uint64_t seed,
@@ -108,7 +114,7 @@ std::unique_ptr<Codes> Codes::learn(std::shared_ptr<Engine> engine, const CodesC
     }
     x = left.data();
   }
-  return std::unique_ptr<Codes>(new Codes(std::move(engine), c, std::move(stages)));
+  return std::unique_ptr<Codes>(new Codes(std::move(engine), c, std::move(stages), nullptr));
 }
 
 int64_t Codes::codes_count() const { return config_.stages * config_.size * config_.dim; }
@@ -121,6 +127,7 @@ void Codes::copy_codes(float* out) const {
 
 void Codes::encode(const float* tokens, int64_t rows, int64_t* ids) const {
   check_finite("tokens", tokens, checked_mul(rows, config_.dim, "rows"));
+  if (cuda_) return cuda_->encode(tokens, rows, ids);
   Parallel& parallel = engine_->parallel();
   if (config_.kind == CodesKind::kFsq) {
     fsq_encode_cpu(config_.levels, config_.dim, tokens, rows, ids, parallel);
@@ -143,6 +150,7 @@ void Codes::decode(const int64_t* ids, int64_t rows, float* tokens) const {
            ids_);
     }
   }
+  if (cuda_) return cuda_->decode(ids, rows, tokens);
   Parallel& parallel = engine_->parallel();
   if (config_.kind == CodesKind::kFsq) {
     fsq_decode_cpu(config_.levels, config_.dim, ids, rows, tokens, parallel);

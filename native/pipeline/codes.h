@@ -8,6 +8,8 @@
 
 namespace sns {
 
+class CudaCodes;
+
 // Values of this enumeration are part of the ABI.
 enum class CodesKind : int32_t { kVq = 0, kFsq = 1 };
 
@@ -27,12 +29,14 @@ struct CodesLearning {
   double mean_square = 0;
 };
 
-/// Tokens to ids and back: one codebook, residual stages, or finite scalars. Immutable.
+/// Tokens to ids and back: one codebook, residual stages, or finite scalars; on a GPU where the engine has
+/// one. Immutable.
 class Codes {
  public:
   /// `codes` is [stages, size, dim]; null for FSQ.
   Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, const float* codes);
-  /// k-means over tokens [rows, dim], stage by stage.
+  ~Codes();
+  /// k-means over tokens [rows, dim], stage by stage; on the CPU.
   static std::unique_ptr<Codes> learn(std::shared_ptr<Engine> engine, const CodesConfig& config,
                                       const float* tokens, int64_t rows, int64_t max_iterations,
                                       uint64_t seed, CodesLearning& learning);
@@ -45,11 +49,13 @@ class Codes {
   void decode(const int64_t* ids, int64_t rows, float* tokens) const;
 
  private:
-  Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, std::vector<Codebook> stages);
+  Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, std::vector<Codebook> stages,
+        const float* codes);
 
   std::shared_ptr<Engine> engine_;
   CodesConfig config_;
   std::vector<Codebook> stages_;
+  std::unique_ptr<const CudaCodes> cuda_;
   int64_t ids_ = 0;  ///< ids run from 0 to one below
 };
 

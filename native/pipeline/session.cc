@@ -221,7 +221,6 @@ void Session::reorder(Result& result, int64_t count) {
 }
 
 void Session::set_adapter(std::shared_ptr<const Adapter> adapter) {
-  if (adapter && cuda_) throw Error(Code::kUnavailable, "adapter", "adapter: is not there on the GPU yet");
   if (adapter) {
     const int64_t width = model_->row_width();
     const Compressor* compressor = model_->compressor();
@@ -233,12 +232,18 @@ void Session::set_adapter(std::shared_ptr<const Adapter> adapter) {
     const int64_t rows = compressor
                              ? checked_mul(limits_.max_sequences, compressor->max_latents(), "max_sequences")
                              : limits_.max_tokens;
+    if (cuda_) {
+      cuda_->set_adapter(adapter, rows);
+      adapter_ = std::move(adapter);
+      return;
+    }
     const int64_t bytes = static_cast<int64_t>(adapter->scratch(rows, model_->engine().threads()));
     AlignedArray<unsigned char> scratch;
     if (bytes > adapter_scratch_.size()) scratch = AlignedArray<unsigned char>(bytes);
     if (!adapted_.data()) adapted_ = AlignedArray<float>(checked_mul(rows, width, "adapter"));
     if (scratch.data()) adapter_scratch_ = std::move(scratch);
   }
+  if (cuda_) cuda_->set_adapter(nullptr, 0);
   adapter_ = std::move(adapter);
 }
 
@@ -486,8 +491,6 @@ void Session::attention(int64_t sequence, float* out, int64_t out_count) {
   if (!compressor || sequences_ == 0) {
     throw Error(Code::kIllegalState, "session", "session: no run that gave latents");
   }
-  if (cuda_)
-    throw Error(Code::kUnavailable, "session", "session: attention weights are not there on the GPU");
   if (sequence < 0 || sequence >= sequences_) {
     throw Error(
         Code::kInvalidArgument, "sequence",
@@ -500,8 +503,31 @@ void Session::attention(int64_t sequence, float* out, int64_t out_count) {
     throw Error(Code::kInvalidShape, "out_count",
                 "out_count: " + std::to_string(out_count) + ", the weights have " + std::to_string(size));
   }
+  if (cuda_) {
+    attention_of_device(t[0], t[1] - t[0], l[1] - l[0], out);
+    return;
+  }
   compressor->attention(compressor_input(sequences_), compressor_memory(), sequence, out,
                         model_->engine().parallel());
+}
+
+/// The host's compressor reads the sequence's tokens once more: what passes between the ops is not kept on
+/// the GPU in a form that it could go on from.
+void Session::attention_of_device(int64_t first, int64_t tokens, int64_t latents, float* out) {
+  const Compressor& compressor = *model_->compressor();
+  Parallel& parallel = model_->engine().parallel();
+  AlignedArray<float> rows(checked_mul(tokens, model_->d_model(), "attention"));
+  cuda_->copy_tokens(first, tokens, rows.data());
+  const int64_t cu_tokens[] = {0, tokens}, cu_latents[] = {0, latents};
+  const CompressorInput in{rows.data(), cu_tokens, cu_latents, 1};
+  CompressorMemory memory{{tokens, 1, model_->engine().threads()}};
+  AlignedArray<unsigned char> workspace(static_cast<int64_t>(compressor.workspace(memory.limits)));
+  AlignedArray<unsigned char> scratch(static_cast<int64_t>(compressor.scratch(memory.limits)));
+  memory.workspace = workspace.data();
+  memory.scratch = scratch.data();
+  compressor.prepare(memory);
+  compressor.run(in, memory, parallel);
+  compressor.attention(in, memory, 0, out, parallel);
 }
 
 /// Checks the whole request before any work is done; what the result says of its sizes is filled in.

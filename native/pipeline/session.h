@@ -102,6 +102,7 @@ class Session {
   void describe_all(int64_t count);
   void compute(int64_t count);
   void choose_heads(int64_t count);
+  void attention_of_device(int64_t first, int64_t tokens, int64_t latents, float* out);
   int64_t order_runs(int64_t count);
   void reorder(Result& result, int64_t count);
   void finish_rows(Result& result);

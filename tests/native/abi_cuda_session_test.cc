@@ -343,6 +343,12 @@ TEST(CudaEngine, RefusesWhatRunsOnTheCpuOnly) {
   const auto config = log_mel_config();
   sns_log_mel m = nullptr;
   expect_error(SNS_ERROR_UNAVAILABLE, "log_mel", sns_log_mel_create(engine.get(), &config, &m));
+  auto codes = sized<sns_codebook_config>();
+  codes.dim = codes.stages = codes.size = 1;
+  const float token = 1;
+  sns_codebook book = nullptr;
+  expect_error(SNS_ERROR_UNAVAILABLE, "codebook.learn",
+               sns_codebook_learn(engine.get(), &codes, &token, 1, 1, 1, nullptr, &book));
   sns_resampler r = nullptr;
   expect_error(SNS_ERROR_UNAVAILABLE, "resampler", sns_resampler_create(engine.get(), 8000, 16000, &r));
 }

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "compressors.h"
+#include "pipeline/codes.h"
 
 namespace sns {
 namespace {
@@ -334,6 +335,99 @@ TEST(CudaPipeline, Compressors) {
     beside.cpu().set_latents(2);
     beside.cuda().set_latents(2);
     beside.compare(request(items, 4));
+  }
+}
+
+TEST(CudaPipeline, AttentionWeights) {
+  for (const Kind kind : {Kind::kPerceiver, Kind::kDecoder, Kind::kIdefics2, Kind::kQFormer, Kind::kMean,
+                          Kind::kMergedPerceiver}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    Random random(21);
+    Beside beside(compressing(kind));
+    std::vector<OwnedItem> items;
+    for (const int64_t tokens : {3, 40}) items.push_back(token_item(tokens, 16, random));
+    const Result want = run(beside.cpu(), request(items, 2));
+    run(beside.cuda(), request(items, 2));
+    for (int64_t s = 0; s < 2; ++s) {
+      const int64_t size =
+          (want.cu_seqlens[s + 1] - want.cu_seqlens[s]) * (want.cu_latents[s + 1] - want.cu_latents[s]);
+      Floats expected(static_cast<size_t>(size)), got(static_cast<size_t>(size), -1.0f);
+      beside.cpu().attention(s, expected.data(), size);
+      beside.cuda().attention(s, got.data(), size);
+      EXPECT_LE(nmse(got.data(), expected.data(), size), 1e-9);
+    }
+  }
+}
+
+TEST(CudaPipeline, Adapters) {
+  for (const bool compressed : {false, true}) {
+    Random random(22);
+    SmallModel m = compressing(Kind::kMean, 4);
+    if (!compressed) m.parts.pool.reset();
+    HeadConfig h;
+    h.dim = 12;
+    h.present[static_cast<int>(Modality::kText)] = true;
+    m.tensor("head.text.weight", {12, 16});
+    m.parts.head = h;
+    Beside beside(m);
+    AdapterConfig c;
+    c.d = 16;
+    c.bottleneck = 5;
+    c.scale = 0.7f;
+    const auto make = [&](std::shared_ptr<const CudaDevice> device) {
+      Random weights(23);
+      Floats down(80), up(80), down_bias(5);
+      for (Floats* w : {&down, &up, &down_bias}) weights.fill_normal(w->begin(), w->end(), 0.3);
+      return std::make_shared<const Adapter>(c, down.data(), down_bias.data(), up.data(), nullptr,
+                                             std::move(device));
+    };
+    std::vector<OwnedItem> items;
+    for (const int64_t tokens : {5, 1, 9}) items.push_back(token_item(tokens, 16, random));
+    beside.compare(request(items, 3));
+    try {
+      beside.cuda().set_adapter(make(nullptr));
+      FAIL() << "the GPU has no copy of it";
+    } catch (const Error& e) {
+      EXPECT_EQ(Code::kInvalidArgument, e.code());
+      EXPECT_EQ("adapter", e.field());
+    }
+    beside.cpu().set_adapter(make(nullptr));
+    beside.cuda().set_adapter(make(beside.cuda().model().engine().cuda()));
+    beside.compare(request(items, 3));
+    beside.compare(request(items));
+    for (Session* session : {&beside.cpu(), &beside.cuda()}) session->set_adapter(nullptr);
+    beside.compare(request(items, 3));
+  }
+}
+
+/// Ids are those of the CPU, and so are the tokens that they stand for.
+TEST(CudaPipeline, Codebooks) {
+  Random random(24);
+  const auto on_gpu = cuda_engine(), on_cpu = std::make_shared<Engine>(1);
+  std::vector<CodesConfig> configs(3);
+  configs[0].dim = configs[1].dim = 7;
+  configs[0].size = configs[1].size = 60;
+  configs[0].stages = 3;
+  configs[1].metric = CodeMetric::kCosine;
+  configs[2].kind = CodesKind::kFsq;
+  configs[2].dim = 3;
+  for (int i = 0; i < 3; ++i) configs[2].levels[i] = 8 - i;
+  for (const CodesConfig& c : configs) {
+    const int64_t rows = 130;
+    Floats codes(static_cast<size_t>(c.stages * c.size * c.dim)), tokens(static_cast<size_t>(rows * c.dim));
+    for (Floats* values : {&codes, &tokens}) random.fill_normal(values->begin(), values->end(), 1.0);
+    const float* given = c.kind == CodesKind::kVq ? codes.data() : nullptr;
+    const Codes gpu(on_gpu, c, given), cpu(on_cpu, c, given);
+    std::vector<int64_t> ids(static_cast<size_t>(rows * c.stages)), want = ids;
+    Floats decoded(tokens.size()), expected(tokens.size());
+    for (const int64_t n : {rows, int64_t{1}, rows}) {
+      gpu.encode(tokens.data(), n, ids.data());
+      cpu.encode(tokens.data(), n, want.data());
+      EXPECT_EQ(want, ids);
+      gpu.decode(ids.data(), n, decoded.data());
+      cpu.decode(want.data(), n, expected.data());
+      EXPECT_LE(nmse(decoded.data(), expected.data(), n * c.dim), 1e-13);
+    }
   }
 }
 

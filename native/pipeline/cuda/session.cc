@@ -216,6 +216,29 @@ void CudaSession::reserve_order() {
                        limits_.max_tokens * model_.d_model() * kFloat);
 }
 
+void CudaSession::set_adapter(std::shared_ptr<const Adapter> adapter, int64_t max_rows) {
+  if (adapter && (!adapter->cuda() || adapter->cuda()->device() != stream_.device_pointer())) {
+    throw Error(Code::kInvalidArgument, "adapter",
+                "adapter: made by another engine than the session's, whose GPU has no copy of it");
+  }
+  stream_.device().enter();
+  wait();
+  graphs_.clear();  // they read the one before
+  adapter_.reset();
+  adapted_ = CudaBlock();
+  if (!adapter) return;
+  const int64_t width = adapter->config().d, scratch = adapter->cuda()->scratch(max_rows);
+  Carver size(nullptr);
+  size.take<float>(checked_mul(max_rows, width, "adapter"));
+  size.take<unsigned char>(scratch);
+  adapted_ =
+      CudaBlock(stream_.device_pointer(), CudaBlock::Place::kDevice, static_cast<int64_t>(size.bytes()));
+  Carver carver(adapted_.data());
+  carver.take<float>(max_rows * width);
+  adapter_scratch_ = {carver.take<unsigned char>(scratch), scratch};
+  adapter_ = std::move(adapter);
+}
+
 void CudaSession::use_stream(void* stream) {
   stream_.device().enter();
   wait();
@@ -528,8 +551,15 @@ void CudaSession::enqueue(bool copies) {
   }
   device_output_ = {input_.tokens, nullptr, nullptr};
   if (compression_) device_output_.latents = compression_->run(stream_, input_, at_.scratch);
+  const float*& rows = compression_ ? device_output_.latents : device_output_.tokens;
+  if (adapter_) {
+    const int64_t count = compression_ ? input_.cu_latents.total() : input_.cu_tokens.total();
+    auto* const adapted = static_cast<float*>(adapted_.data());
+    adapter_->cuda()->run(stream_, rows, count, adapted, adapter_scratch_);
+    rows = adapted;
+  }
   if (const CudaHead* head = weights_.head()) {
-    head->run(stream_, compression_ ? device_output_.latents : input_.tokens, at_.head);
+    head->run(stream_, rows, at_.head);
     device_output_.embedding = at_.head.embedding;
   }
   if (copies && !keep_) copy_results();
@@ -592,6 +622,13 @@ void CudaSession::recompute() {
   if (waves_) throw Error(Code::kIllegalState, "session", "session: the request was larger than its memory");
   stream_.device().enter();
   enqueue(false);
+}
+
+void CudaSession::copy_tokens(int64_t first, int64_t count, float* out) {
+  stream_.device().enter();
+  const int64_t d = model_.d_model();
+  stream_.copy_out(out, input_.tokens + first * d, count * d * kFloat);
+  stream_.synchronize();
 }
 
 bool CudaSession::poll() {

@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "pipeline/adapter.h"
+#include "pipeline/cuda/adapter.h"
 #include "pipeline/cuda/graphs.h"
 #include "pipeline/cuda/model.h"
 #include "pipeline/interleave.h"
@@ -37,6 +39,8 @@ class CudaSession {
 
   /// Takes the memory that requests with runs need. Call it before the first of them.
   void reserve_order();
+  /// Of the following requests, or null; it fits the model and sees at most so many rows.
+  void set_adapter(std::shared_ptr<const Adapter> adapter, int64_t max_rows);
   /// Gives the request to the stream. The items' data has been read when it returns.
   void start(const Request& request);
   /// Whether the last request is done; throws kDeviceFatal if it failed.
@@ -49,6 +53,9 @@ class CudaSession {
   /// Of the last request; on the host (page-locked copies) once it is done and unless results are kept.
   const Output& device_output() const { return device_output_; }
   const Output& host_output() const { return host_output_; }
+
+  /// Rows of the last request's packed sequence, as its compressor read them, to the host.
+  void copy_tokens(int64_t first, int64_t count, float* out);
 
   /// Results of the following requests stay on the device and are not copied.
   void keep_on_device(bool keep) { keep_ = keep; }
@@ -65,7 +72,7 @@ class CudaSession {
   /// copy in between. A larger one replaces the one before.
   void* inbox(int64_t bytes);
 
-  int64_t device_bytes() const { return workspace_.size() + in_.size() + ordered_.size(); }
+  int64_t device_bytes() const { return workspace_.size() + in_.size() + ordered_.size() + adapted_.size(); }
   int64_t host_bytes() const { return staging_.size() + out_.size() + inbox_.size(); }
   /// Graphs that are captured at present.
   int64_t graphs() const { return graphs_.captured(); }
@@ -125,6 +132,9 @@ class CudaSession {
   CudaStream stream_;
   void* event_ = nullptr;
   CudaBlock workspace_, in_, staging_, out_, inbox_;
+  std::shared_ptr<const Adapter> adapter_;
+  CudaBlock adapted_;  ///< the rows that it gives, then its scratch
+  CudaScratch adapter_scratch_;
   CudaBlock ordered_;  ///< [max_tokens, d_model] the packed sequence in another order than the items'
   std::optional<CudaPictures> pictures_;
   std::optional<CudaSounds> sounds_;
