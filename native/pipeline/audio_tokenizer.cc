@@ -19,23 +19,16 @@ PatchGeometry geometry(const AudioConfig& config) {
   return g;
 }
 
-constexpr int64_t kTaps = 3;
+constexpr int64_t kTaps = kConvolutionTaps;
 
 /// Rows of positions that frames need which are not cut into patches.
 int64_t position_rows(const AudioConfig& config) {
   return config.tokens == AudioTokens::kConvolved ? ceil_div(config.max_frames, 2) : config.max_frames;
 }
 
-/// A convolution [out, in, taps] as a linear layer over rows that lie one after the other.
 LinearWeights convolution(const float* weight, const float* bias, int64_t out, int64_t in,
                           Precision precision) {
-  AlignedArray<float> turned(checked_mul(checked_mul(out, in, "d_model"), kTaps, "d_model"));
-  for (int64_t o = 0; o < out; ++o) {
-    for (int64_t i = 0; i < in; ++i) {
-      for (int64_t t = 0; t < kTaps; ++t) turned[(o * kTaps + t) * in + i] = weight[(o * in + i) * kTaps + t];
-    }
-  }
-  return LinearWeights(turned.data(), bias, out, kTaps * in, precision);
+  return LinearWeights(turned_convolution(weight, out, in).data(), bias, out, kTaps * in, precision);
 }
 
 LogMelConfig frame_major(LogMelConfig config) {
@@ -44,6 +37,16 @@ LogMelConfig frame_major(LogMelConfig config) {
 }
 
 }  // namespace
+
+AlignedArray<float> turned_convolution(const float* weight, int64_t out, int64_t in) {
+  AlignedArray<float> turned(checked_mul(checked_mul(out, in, "d_model"), kTaps, "d_model"));
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t i = 0; i < in; ++i) {
+      for (int64_t t = 0; t < kTaps; ++t) turned[(o * kTaps + t) * in + i] = weight[(o * in + i) * kTaps + t];
+    }
+  }
+  return turned;
+}
 
 AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader) {
   const bool patches = config.tokens == AudioTokens::kPatches;
@@ -181,6 +184,13 @@ int64_t AudioTokenizer::max_tokens(int64_t limit) const {
   return std::min(limit, patches() ? checked_mul(g.grid_h(config_.log_mel.n_mels),
                                                  g.grid_w(config_.fixed_frames), "fixed_frames")
                                    : ceil_div(config_.fixed_frames, step()));
+}
+
+int64_t AudioTokenizer::max_used_frames(int64_t max_tokens) const {
+  if (config_.fixed_frames > 0) return config_.fixed_frames;
+  const int64_t columns =
+      patches() ? max_tokens / geometry(config_).grid_h(config_.log_mel.n_mels) : max_tokens;
+  return checked_add(checked_mul(columns, step(), "max_tokens"), width(), "max_tokens");
 }
 
 size_t AudioTokenizer::scratch(int64_t max_samples, int64_t limit, int threads) const {

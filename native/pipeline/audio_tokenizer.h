@@ -16,6 +16,11 @@ struct AudioTensors {
 };
 AudioTensors take_audio(const AudioConfig& config, int64_t d_model, WeightReader& reader);
 
+/// Both convolutions are over a frame and its two neighbours.
+constexpr int64_t kConvolutionTaps = 3;
+/// A convolution's weight [out, in, taps] as that of a linear layer over rows that lie one after the other.
+AlignedArray<float> turned_convolution(const float* weight, int64_t out, int64_t in);
+
 /// Sound → log-mel features [frames, n_mels] → one token a frame, one a (frequency, time) patch, or one for
 /// two convolved frames. The modality embedding is folded as in ImageTokenizer.
 class AudioTokenizer {
@@ -64,6 +69,8 @@ class AudioTokenizer {
   int64_t max_feature_rows(int64_t max_samples) const;
   /// Upper bound of one axis of the token grid, and of the whole grid, within the limits.
   int64_t max_tokens(int64_t limit) const;
+  /// Most frames that become so many tokens.
+  int64_t max_used_frames(int64_t max_tokens) const;
   size_t scratch(int64_t max_samples, int64_t max_tokens, int threads) const;
 
   /// `data` is PCM or features, as `format` says, `count` its samples or frames. `features` has

@@ -8,12 +8,6 @@
 namespace sns {
 namespace {
 
-/// Channels of a token that the patch itself fills.
-int64_t patch_width(const ImageConfig& config, int64_t d_model) {
-  return config.position == Position::kFourierConcat ? d_model - fourier_width(config.fourier_bands)
-                                                     : d_model;
-}
-
 /// Rows [given, dim], filled up with rows of zeros; null stays empty.
 AlignedArray<float> extended(const float* rows, int64_t given, int64_t dim, int64_t count) {
   if (!rows) return {};
@@ -24,6 +18,15 @@ AlignedArray<float> extended(const float* rows, int64_t given, int64_t dim, int6
 }
 
 }  // namespace
+
+int64_t patch_width(const ImageConfig& config, int64_t d_model) {
+  return config.position == Position::kFourierConcat ? d_model - fourier_width(config.fourier_bands)
+                                                     : d_model;
+}
+
+AlignedArray<float> patch_weight(const ImageConfig& config, int64_t d_model, const ImageTensors& tensors) {
+  return extended(tensors.weight, patch_width(config, d_model), config.geometry.patch_size(), d_model);
+}
 
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader) {
   const PatchGeometry& g = config.geometry;
@@ -61,10 +64,8 @@ ImageTokenizer::ImageTokenizer(const ImageConfig& config, int64_t d_model, const
     : config_(config), d_model_(d_model) {
   const PatchGeometry& g = config.geometry;
   const bool none = config.position == Position::kNone;
-  // Concatenation: the patch fills the first channels and the table of positions the others.
-  const int64_t width = patch_width(config, d_model);
-  const AlignedArray<float> weight = extended(tensors.weight, width, g.patch_size(), d_model);
-  AlignedArray<float> bias = extended(tensors.bias, width, 1, d_model);
+  const AlignedArray<float> weight = patch_weight(config, d_model, tensors);
+  AlignedArray<float> bias = extended(tensors.bias, patch_width(config, d_model), 1, d_model);
   if (none && modality) bias = folded(bias.data(), 1, d_model, modality);
   float scale[PatchEmbedWeights::kMaxChannels], shift[PatchEmbedWeights::kMaxChannels];
   for (int64_t c = 0; c < g.channels; ++c) {

@@ -13,6 +13,11 @@ struct ImageTensors {
 };
 ImageTensors take_image(const ImageConfig& config, int64_t d_model, WeightReader& reader);
 
+/// Channels of a token that the patch itself fills: concatenated positions fill the others.
+int64_t patch_width(const ImageConfig& config, int64_t d_model);
+/// The patch's weight [d_model, patch]; of the channels that it does not fill zeros.
+AlignedArray<float> patch_weight(const ImageConfig& config, int64_t d_model, const ImageTensors& tensors);
+
 /// Resize → normalise → patches → projection → positions. The modality embedding is folded into whatever is
 /// added anyway (position table, else bias; prefix tokens), so that it costs no pass of its own.
 class ImageTokenizer {
@@ -53,6 +58,10 @@ class ImageTokenizer {
                Parallel& parallel) const;
   /// Fourier features that are projected before they are added; 0 with other positions.
   int64_t feature_width() const;
+  /// The layer that projects them.
+  const LinearWeights& fourier_layer() const { return fourier_; }
+  /// [d_model] what concatenated positions carry; null: nothing.
+  const float* concat_modality() const { return concat_modality_.data(); }
 
   /// `format` is an image's. `positions` [grid, d_model] already carry the modality, or null. `pixels` has
   /// room for the resized bytes of all frames of a patch. Writes y [grid, d_model], row stride d_model.

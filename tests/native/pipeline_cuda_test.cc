@@ -101,7 +101,8 @@ class Beside {
 };
 
 TEST(CudaPipeline, Images) {
-  for (const Position position : {Position::kNone, Position::kLearned, Position::kSinCos}) {
+  for (const Position position : {Position::kNone, Position::kLearned, Position::kSinCos,
+                                  Position::kFourierAdd, Position::kFourierConcat}) {
     for (const PatchOrder order : {PatchOrder::kChannelFirst, PatchOrder::kChannelLast}) {
       SCOPED_TRACE(std::to_string(static_cast<int>(position)) + ", " +
                    std::to_string(static_cast<int>(order)));
@@ -218,6 +219,88 @@ TEST(CudaPipeline, SpectrogramPatches) {
     items.push_back(make_item(Format::kF32Features, {20, 10}, random));
     beside.compare(request(items, 2), 1e-8);
   }
+}
+
+TEST(CudaPipeline, NormedPatches) {
+  for (const Position position : {Position::kNone, Position::kSinCos, Position::kLearned}) {
+    Random random(25);
+    SmallModel m(26);
+    m.sequence(16, true, false).patches(position, 24);
+    m.parts.audio->norm = true;
+    m.norm("audio.norm", 16);
+    Beside beside(m);
+    std::vector<OwnedItem> items;
+    items.push_back(make_item(Format::kF32Pcm, {500}, random));
+    items.push_back(make_item(Format::kF32Pcm, {800}, random));
+    items.push_back(make_item(Format::kF32Features, {20, 10}, random));
+    beside.compare(request(items, 2), 1e-8);
+  }
+}
+
+TEST(CudaPipeline, ConvolvedFrames) {
+  for (const Position position : {Position::kNone, Position::kLearned, Position::kSinCos}) {
+    for (const int64_t fixed : {int64_t{0}, int64_t{13}}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(position)) + ", " + std::to_string(fixed));
+      Random random(27);
+      SmallModel m(28);
+      m.sequence(16, true, true).frames(position, fixed);
+      m.parts.audio->tokens = AudioTokens::kConvolved;
+      m.tensor("audio.conv1.weight", {16, 10, 3}, 0.2);
+      m.tensor("audio.conv2.weight", {16, 16, 3}, 0.2);
+      m.tensor("audio.conv1.bias", {16});
+      m.tensor("audio.conv2.bias", {16});
+      if (position == Position::kLearned) m.tensor("audio.position", {1 + 20, 16});
+      m.parts.tensors.erase("audio.frame.weight");
+      m.parts.tensors.erase("audio.frame.bias");
+      Beside beside(m);
+      std::vector<OwnedItem> items;
+      items.push_back(make_item(Format::kS16Pcm, {200}, random));
+      items.push_back(make_item(Format::kS16Pcm, {500}, random));
+      items.push_back(make_item(Format::kF32Pcm, {700}, random));
+      items.push_back(make_item(Format::kF32Features, {9, 10}, random));
+      items.push_back(make_item(Format::kF32Features, {31, 10}, random));
+      beside.compare(request(items, 2), 1e-8);
+    }
+  }
+}
+
+/// Finished features may be many more than the frames that are used, and than the session's samples give.
+TEST(CudaPipeline, LongFeaturesAreCut) {
+  for (const bool patches : {false, true}) {
+    Random random(29);
+    SmallModel m(30);
+    m.sequence(16, true, false);
+    if (patches) {
+      m.patches(Position::kSinCos, 24);
+    } else {
+      m.frames(Position::kSinCos, 12);
+    }
+    SessionLimits limits = small_limits();
+    limits.max_items = 2;
+    Beside beside(m, limits);
+    std::vector<OwnedItem> items;
+    items.push_back(make_item(Format::kF32Features, {40000, 10}, random));
+    items.push_back(make_item(Format::kF32Features, {7, 10}, random));
+    beside.compare(request(items), 1e-8);
+  }
+}
+
+/// Few tokens of very many frames each.
+TEST(CudaPipeline, WidePatches) {
+  Random random(31);
+  SmallModel m(32);
+  m.sequence(16, true, false).patches(Position::kNone, 0);
+  AudioConfig& c = *m.parts.audio;
+  c.patch_freq = 10;
+  c.patch_time = c.stride_time = 40;
+  c.stride_freq = 10;
+  m.tensor("audio.patch.weight", {16, 400}, 0.1);
+  SessionLimits limits = small_limits();
+  limits.max_items = 1;
+  Beside beside(m, limits);
+  std::vector<OwnedItem> items;
+  items.push_back(make_item(Format::kF32Features, {40 * 300 + 7, 10}, random));
+  beside.compare(request(items), 1e-8);
 }
 
 /// An n_fft that the fused kernel does not serve.

@@ -19,13 +19,6 @@ CudaAudio::CudaAudio(const CudaDevicePtr& device, const AudioTokenizer& host, co
                      int64_t d)
     : host_(host) {
   const AudioConfig& c = host.config();
-  if (c.tokens == AudioTokens::kConvolved) {
-    throw Error(Code::kUnavailable, "audio.tokens",
-                "audio.tokens: convolved frames are not there on the GPU yet");
-  }
-  if (c.norm) {
-    throw Error(Code::kUnavailable, "audio.norm", "audio.norm: normed patches are not there on the GPU yet");
-  }
   if (!log_mel_cuda_fused(c.log_mel)) {
     fft_ = device->fft();
     if (!fft_) {
@@ -46,20 +39,34 @@ CudaAudio::CudaAudio(const CudaDevicePtr& device, const AudioTokenizer& host, co
               pack_patch_embed_cuda(g, PixelSource::kF32Transposed, tensors.weight, patch.linear().bias(), d,
                                     patch.scale(), patch.shift(), memory, on_device);
         });
+    if (c.norm) norm_.emplace(device, tensors.norm, d, c.norm_eps);
+  } else if (host.convolved()) {
+    const int64_t mels = c.log_mel.n_mels;
+    conv1_ = CudaLinear(device, turned_convolution(tensors.weight, d, mels).data(), tensors.bias, d,
+                        kConvolutionTaps * mels);
+    conv2_ = CudaLinear(device, turned_convolution(tensors.weight2, d, d).data(), tensors.bias2, d,
+                        kConvolutionTaps * d);
   } else {
     frame_ = CudaLinear(device, tensors.weight, host.frame().bias(), d, c.log_mel.n_mels);
   }
   position_ = CudaArray<float>(device, host.position(), host.positions() * d);
   const std::vector<float> pad(static_cast<size_t>(c.log_mel.n_mels), c.pad_value);
   pad_ = CudaArray<float>(device, pad.data(), c.log_mel.n_mels);
+  const std::vector<float> zero(pad.size());
+  zero_ = CudaArray<float>(device, zero.data(), c.log_mel.n_mels);
 }
 
 CudaSounds::CudaSounds(const CudaAudio& audio, const CudaDevicePtr& device, const SessionLimits& limits,
                        const float* added, const float* added_on_device)
     : audio_(audio), device_(device), limits_(limits), added_(added_on_device) {
   const AudioTokenizer& host = audio.host();
-  d_model_ = host.patches() ? audio.patch().linear.out : audio.frame().out();
-  const int64_t one = std::max<int64_t>(host.max_feature_rows(limits.max_samples), limits.max_tokens);
+  d_model_ = host.patches()     ? audio.patch().linear.out
+             : host.convolved() ? audio.conv1().out()
+                                : audio.frame().out();
+  const int64_t one = checked_add(
+      std::max(host.max_feature_rows(limits.max_samples), host.max_used_frames(limits.max_tokens)),
+      2 * margin(), "max_samples");
+  if (margin() > 0) hidden_rows_ = one;
   row_capacity_ = std::min(checked_mul(one, limits.max_items, "max_samples"), std::max(one, kMostRows));
   if (audio.fft()) {
     row_capacity_ = round_up(std::min(row_capacity_, std::max(one, kMostWindows)), CudaFftPlan::kRows);
@@ -87,6 +94,7 @@ void CudaSounds::lay_out(Carver& carver) {
     windows_ = carver.take<unsigned char>(checked_mul(row_capacity_, n * size, "max_samples"));
     spectrum_ = carver.take<unsigned char>(checked_mul(row_capacity_, (n + 2) * size, "max_samples"));
   }
+  if (hidden_rows_ > 0) hidden_ = carver.take<float>(checked_mul(hidden_rows_, d_model_, "max_samples"));
   if (!axis_.data()) return;
   positions_ = carver.take<float>(checked_mul(host.max_tokens(limits_.max_tokens), d_model_, "max_tokens"));
 }
@@ -96,7 +104,7 @@ int64_t CudaSounds::scratch() const {
 }
 
 int64_t CudaSounds::rows(const ItemPlan& plan) const {
-  return std::max(plan.audio.frames, plan.audio.used_frames);
+  return std::max(frames(plan), plan.audio.used_frames) + 2 * margin();
 }
 
 bool CudaSounds::joins(int64_t used, const ItemPlan& before, const ItemPlan& plan) const {
@@ -107,7 +115,7 @@ bool CudaSounds::joins(int64_t used, const ItemPlan& before, const ItemPlan& pla
 int64_t CudaSounds::parcel_bytes() const {
   // Every sound may be a batch of its own, and the pieces of a batch are aligned.
   const int64_t sound = static_cast<int64_t>(sizeof(LogMelCudaItem) + sizeof(PatchEmbedCudaItem) +
-                                             2 * sizeof(PackSegment) + 6 * kAlign);
+                                             5 * sizeof(PackSegment) + 7 * kAlign);
   const int64_t grid =
       axis_.data() ? 2 * static_cast<int64_t>(sizeof(PackSegment)) * audio_.host().config().log_mel.n_mels
                    : 0;
@@ -117,7 +125,7 @@ int64_t CudaSounds::parcel_bytes() const {
 void CudaSounds::reserve(DeviceBlock& parcel, Batch& b) const {
   const ItemPlan& first = *b.sounds[0].plan;
   int64_t rows_count = 0, tokens = 0;
-  bool pad = false;
+  bool pad = margin() > 0;
   for (int64_t i = 0; i < b.count; ++i) {
     rows_count += rows(*b.sounds[i].plan);
     tokens += b.sounds[i].plan->body;
@@ -135,12 +143,13 @@ void CudaSounds::reserve(DeviceBlock& parcel, Batch& b) const {
     }
     b.clips.s16 = b.format == Format::kS16Pcm;
   }
-  b.pad_count = pad ? 2 * b.count : 0;
+  b.pad_count = pad ? segments() * b.count : 0;
   b.pad_rows = 0;
   if (pad) b.pad_host = parcel.take(b.pad_count, &b.pad);
   if (!audio_.host().patches()) return;
   b.patches_host = parcel.take(b.count, &b.patches.items);
   *parcel.take<int64_t>(1, &b.patches.rows) = tokens;
+  if (audio_.norm()) b.added_host = parcel.take(b.count, &b.added);
   b.patches.count = b.count;
   b.patches.max_rows = tokens;
   if (axis_.data()) {
@@ -155,7 +164,7 @@ void CudaSounds::fill(Batch& b) const {
   for (int64_t i = 0; i < b.count; ++i) {
     const CudaSound& sound = b.sounds[i];
     const ItemPlan& plan = *sound.plan;
-    float* features = features_ + row * mels;
+    float* features = features_ + (row + margin()) * mels;
     const int64_t frames = b.fused ? plan.body : plan.audio.frames;
     if (b.clips_host) {
       b.clips_host[i] = {sound.data, plan.item.dims[0], frames, frame, features, mels};
@@ -164,8 +173,18 @@ void CudaSounds::fill(Batch& b) const {
     if (b.pad_count > 0) {
       const float* from = b.clips_host ? features : static_cast<const float*>(sound.data);
       b.pad_rows = std::max(b.pad_rows, rows(plan));
-      b.pad_host[2 * i] = {from, mels, plan.audio.frames, nullptr, nullptr};
-      b.pad_host[2 * i + 1] = {audio_.pad(), 0, rows(plan) - plan.audio.frames, nullptr, nullptr};
+      PackSegment* to = b.pad_host + segments() * i;
+      if (margin() > 0) {
+        const int64_t used = plan.audio.used_frames, read = std::min(plan.audio.frames, used);
+        to[0] = {audio_.zero(), 0, 1, nullptr, nullptr};
+        to[1] = {from, mels, read, nullptr, nullptr};
+        to[2] = {audio_.pad(), 0, used - read, nullptr, nullptr};
+        to[3] = {audio_.zero(), 0, rows(plan) - 1 - used, nullptr, nullptr};
+      } else {
+        const int64_t read = CudaSounds::frames(plan);
+        to[0] = {from, mels, read, nullptr, nullptr};
+        to[1] = {audio_.pad(), 0, rows(plan) - read, nullptr, nullptr};
+      }
     }
     if (b.patches_host) {
       PatchEmbedCudaItem& item = b.patches_host[i];
@@ -174,7 +193,12 @@ void CudaSounds::fill(Batch& b) const {
       item.stride_y = 1;
       item.stride_x = mels;
       item.grid_w = plan.grid_w;
-      item.position = axis_.data() ? positions_ : audio_.position();
+      const float* position = axis_.data() ? positions_ : audio_.position();
+      if (b.added_host) {
+        b.added_host[i] = {sound.y, d_model_, plan.body, nullptr, position};
+      } else {
+        item.position = position;
+      }
       item.y = sound.y;
       item.ldy = d_model_;
       item.first_row = token;
@@ -208,6 +232,39 @@ void CudaSounds::transform(const CudaStream& stream, const Batch& b, const CudaS
                "log_mel");
 }
 
+/// As AudioTokenizer::convolve; a sound's features have a row of zeros on both sides.
+void CudaSounds::convolve(const CudaStream& stream, const Batch& b) const {
+  const int64_t mels = audio_.host().config().log_mel.n_mels, d = d_model_;
+  const int64_t bytes = d * static_cast<int64_t>(sizeof(float));
+  int64_t row = 0;
+  for (int64_t i = 0; i < b.count; ++i) {
+    const ItemPlan& plan = *b.sounds[i].plan;
+    const int64_t used = plan.audio.used_frames;
+    stream.fill(hidden_, 0, bytes);
+    stream.fill(hidden_ + (used + 1) * d, 0, bytes);
+    LinearArgs first;
+    first.x = features_ + row * mels;
+    first.rows = used;
+    first.ldx = mels;
+    first.y = hidden_ + d;
+    first.ldy = d;
+    first.activation = Activation::kGelu;
+    stream.check(stream.ops().linear(audio_.conv1().weights(), first, stream.precision(), stream.get()),
+                 "linear");
+    LinearArgs second;
+    second.x = hidden_;
+    second.rows = plan.body;
+    second.ldx = 2 * d;
+    second.y = b.sounds[i].y;
+    second.ldy = second.ld_residual = d;
+    second.activation = Activation::kGelu;
+    second.residual = position();
+    stream.check(stream.ops().linear(audio_.conv2().weights(), second, stream.precision(), stream.get()),
+                 "linear");
+    row += rows(plan);
+  }
+}
+
 void CudaSounds::run(const CudaStream& stream, const Batch& b, const CudaScratch& scratch) const {
   const int64_t mels = audio_.host().config().log_mel.n_mels;
   if (b.fused) {
@@ -228,8 +285,16 @@ void CudaSounds::run(const CudaStream& stream, const Batch& b, const CudaScratch
     }
     stream.check(stream.ops().patch_embed(audio_.patch(), b.patches, stream.precision(), stream.get()),
                  "patch_embed");
+    for (int64_t i = 0; b.added_host && i < b.count; ++i) {
+      const CudaSound& sound = b.sounds[i];
+      const int64_t tokens = sound.plan->body;
+      audio_.norm()->run(stream, sound.y, tokens, sound.y);
+      stream.check(stream.ops().pack({b.added + i, 1, d_model_, sound.y, d_model_, tokens}, stream.get()),
+                   "pack");
+    }
     return;
   }
+  if (margin() > 0) return convolve(stream, b);
   int64_t row = 0;
   for (int64_t i = 0; i < b.count;) {
     // Sounds of one length whose features and tokens follow each other are one GEMM.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "pipeline/cuda/compressor.h"
@@ -21,8 +22,13 @@ class CudaAudio {
   const CudaLinear& frame() const { return frame_; }
   const PatchEmbedCudaWeights& patch() const { return patch_; }
   const float* position() const { return position_.data(); }
-  /// [n_mels] of pad_value.
+  /// Of projected patches, or null.
+  const CudaNorm* norm() const { return norm_ ? &*norm_ : nullptr; }
+  const CudaLinear& conv1() const { return conv1_; }
+  const CudaLinear& conv2() const { return conv2_; }
+  /// [n_mels] of pad_value, and of zeros.
   const float* pad() const { return pad_.data(); }
+  const float* zero() const { return zero_.data(); }
 
  private:
   const AudioTokenizer& host_;
@@ -30,8 +36,10 @@ class CudaAudio {
   LogMelCudaPlan plan_;
   std::shared_ptr<const CudaFft> fft_;
   CudaLinear frame_;             ///< one token a frame
+  CudaLinear conv1_, conv2_;     ///< or one for two frames
   PatchEmbedCudaWeights patch_;  ///< or one a patch
-  CudaArray<float> position_, pad_;
+  std::optional<CudaNorm> norm_;
+  CudaArray<float> position_, pad_, zero_;
 };
 
 /// Where one sound of a request is.
@@ -49,7 +57,12 @@ class CudaSounds {
              const float* added, const float* added_on_device);
   void lay_out(Carver& carver);
   int64_t scratch() const;
-  /// Rows of features that the sound takes.
+  /// Frames of a sound that are read: of finished features no more than are used.
+  static int64_t frames(const ItemPlan& plan) {
+    return plan.item.format == Format::kF32Features ? std::min(plan.audio.frames, plan.audio.used_frames)
+                                                    : plan.audio.frames;
+  }
+  /// Rows of features that the sound takes, with those around it where it is convolved.
   int64_t rows(const ItemPlan& plan) const;
   /// Whether it can be computed together with a batch of `used` rows whose last sound is `before`.
   bool joins(int64_t used, const ItemPlan& before, const ItemPlan& plan) const;
@@ -64,9 +77,11 @@ class CudaSounds {
     bool fused = false;  ///< samples to tokens in one kernel: the clips' y are tokens
     PatchEmbedCudaItem* patches_host = nullptr;
     PatchEmbedCudaArgs patches;
-    PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value
+    PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value; rows of zeros around
     const PackSegment* pad = nullptr;
     int64_t pad_count = 0, pad_rows = 0;
+    PackSegment* added_host = nullptr;  ///< positions of normed patches, one segment a sound
+    const PackSegment* added = nullptr;
     const PackSegment *columns = nullptr, *column_rows = nullptr;  ///< sine-cosine grid of the first sound
   };
   void reserve(DeviceBlock& parcel, Batch& batch) const;
@@ -77,19 +92,24 @@ class CudaSounds {
   /// Added to the tokens of a frame each; or null.
   const float* position() const { return frames_.data() ? frames_.data() : audio_.position(); }
   bool padded(const ItemPlan& plan) const { return plan.audio.used_frames > plan.audio.frames; }
+  /// Rows before and behind a sound's features.
+  int64_t margin() const { return audio_.host().convolved() ? 1 : 0; }
+  int64_t segments() const { return 2 + 2 * margin(); }
+  void convolve(const CudaStream& stream, const Batch& batch) const;
   void transform(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
   const float* source(const Batch& batch, int64_t i, int64_t row) const;
 
   const CudaAudio& audio_;
   CudaDevicePtr device_;
   SessionLimits limits_;
-  int64_t row_capacity_ = 0, d_model_ = 0;
+  int64_t row_capacity_ = 0, hidden_rows_ = 0, d_model_ = 0;
   const float* added_;
   CudaArray<float> frames_, axis_;  ///< sine-cosine tables
   std::optional<CudaFftPlan> fft_;
   unsigned char *windows_ = nullptr, *spectrum_ = nullptr;  ///< [row_capacity_, n_fft] and its transform
   float* features_ = nullptr;                               ///< [row_capacity_, n_mels]
-  float* positions_ = nullptr;                              ///< the grid of one sound
+  float* hidden_ = nullptr;     ///< [rows of one sound, d_model] between two convolutions
+  float* positions_ = nullptr;  ///< the grid of one sound
 };
 
 }  // namespace sns

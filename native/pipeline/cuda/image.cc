@@ -1,8 +1,10 @@
 #include "pipeline/cuda/image.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "pipeline/cuda/positions.h"
+#include "pipeline/fold.h"
 #include "pipeline/positions.h"
 
 namespace sns {
@@ -16,8 +18,9 @@ PatchEmbedCudaWeights packed(const CudaDevicePtr& device, const ImageTokenizer& 
   const PatchEmbedWeights& patch = host.patch();
   const PatchGeometry& g = patch.geometry();
   PatchEmbedCudaWeights weights;
+  const AlignedArray<float> weight = patch_weight(host.config(), d, tensors);
   block = CudaBlock::packed(device, patch_embed_cuda_bytes(g, d), [&](void* memory, void* on_device) {
-    weights = pack_patch_embed_cuda(g, source, tensors.weight, patch.linear().bias(), d, patch.scale(),
+    weights = pack_patch_embed_cuda(g, source, weight.data(), patch.linear().bias(), d, patch.scale(),
                                     patch.shift(), memory, on_device);
   });
   return weights;
@@ -31,6 +34,15 @@ CudaImage::CudaImage(const CudaDevicePtr& device, const ImageTokenizer& host, co
       bytes_(packed(device, host, PixelSource::kU8Interleaved, tensors, d, bytes_block_)),
       floats_(packed(device, host, PixelSource::kF32PlanarFinished, tensors, d, floats_block_)) {
   const ImageConfig& c = host.config();
+  if (c.position == Position::kFourierAdd) {
+    fourier_ =
+        CudaLinear(device, tensors.fourier_weight, host.fourier_layer().bias(), d, host.feature_width());
+  }
+  if (c.position == Position::kFourierConcat) {
+    const AlignedArray<float> concat = folded(host.concat_modality(), 1, d, nullptr);
+    const std::vector<float> zeros(static_cast<size_t>(d));
+    concat_ = CudaArray<float>(device, concat.data() ? concat.data() : zeros.data(), d);
+  }
   if (c.position != Position::kLearned) return;
   position_ = CudaArray<float>(device, host.own_positions(c.grid_h, c.grid_w), c.grid_h * c.grid_w * d);
 }
@@ -74,6 +86,8 @@ void CudaPictures::lay_out(Carver& carver) {
   if (!image_.host().makes_positions()) return;
   const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
   positions_ = carver.take<float>(checked_mul(std::max(patches, limits_.max_tokens), d_model_, "max_tokens"));
+  const int64_t width = image_.host().feature_width();
+  if (width > 0) features_ = carver.take<float>(checked_mul(patches, width, "max_pixels"));
 }
 
 bool CudaPictures::resized(const ItemPlan& plan) const {
@@ -121,6 +135,10 @@ int64_t CudaPictures::most_extra_bytes() const {
   const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
   if (c.position == Position::kSinCos) {
     most += 2 * patches * static_cast<int64_t>(sizeof(PackSegment)) + 2 * static_cast<int64_t>(kAlign);
+  } else if (is_fourier(c.position)) {
+    const int64_t width = fourier_width(c.fourier_bands) * static_cast<int64_t>(sizeof(float));
+    most += (patches + 1) * (width + 6 * static_cast<int64_t>(sizeof(PackSegment))) +
+            5 * static_cast<int64_t>(kAlign);
   } else if (image_.host().makes_positions()) {
     most += static_cast<int64_t>(resize_f32_cuda_bytes(image_.host().interpolation(1, patches)) +
                                  resize_f32_cuda_bytes(image_.host().interpolation(patches, 1)));
@@ -161,6 +179,16 @@ void CudaPictures::put_extra(CudaPicture& p, const CudaPicture* before, float* p
     const ResizeF32Args args = image_.host().interpolation(plan.grid_h, plan.grid_w);
     put(resize_f32_cuda_bytes(args),
         [&](void* host, void* device) { p.interpolation = pack_resize_f32_cuda(args, host, device); });
+    return;
+  }
+  if (is_fourier(c.position)) {
+    const int64_t first = patch_width(c, d_model_);
+    const bool concat = c.position == Position::kFourierConcat;
+    put_fourier(plan.grid_h, plan.grid_w, c.grid_h, c.grid_w, c.fourier_bands,
+                concat ? image_.concat() + first : nullptr, block, &p.fourier);
+    if (!concat) return;
+    PackSegment* own = block.take(1, &p.not_filled);
+    if (own) *own = {image_.concat(), 0, plan.body, nullptr, nullptr};
     return;
   }
   put_sincos(axis_.data(), d_model_, plan.grid_h, plan.grid_w, modality_, block, &p.columns, &p.rows);
@@ -228,6 +256,19 @@ void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p
   float* y = const_cast<float*>(p.position);
   if (p.columns) {
     run_sincos(stream, p.columns, p.rows, d_model_, p.plan->grid_h, p.plan->grid_w, y);
+    return;
+  }
+  const ImageConfig& c = image_.host().config();
+  if (const int64_t width = image_.host().feature_width()) {
+    run_fourier(stream, p.fourier, c.fourier_bands, p.plan->grid_h, p.plan->grid_w, features_, width);
+    image_.fourier().run(stream, features_, width, p.plan->body, y, d_model_);
+    return;
+  }
+  if (p.fourier) {
+    const int64_t first = patch_width(c, d_model_);
+    run_fourier(stream, p.fourier, c.fourier_bands, p.plan->grid_h, p.plan->grid_w, y + first, d_model_);
+    stream.check(stream.ops().pack({p.not_filled, 1, first, y, d_model_, p.plan->body}, stream.get()),
+                 "pack");
     return;
   }
   ResizeF32Args args = image_.host().interpolation(p.plan->grid_h, p.plan->grid_w);

@@ -16,12 +16,17 @@ class CudaImage {
   }
   /// Learned positions of the model's own grid with the modality, or null.
   const float* position() const { return position_.data(); }
+  /// Projects Fourier features that are added.
+  const CudaLinear& fourier() const { return fourier_; }
+  /// [d_model] what tokens with concatenated Fourier features carry, zeros if nothing.
+  const float* concat() const { return concat_.data(); }
 
  private:
   const ImageTokenizer& host_;
   CudaBlock bytes_block_, floats_block_;
   PatchEmbedCudaWeights bytes_, floats_;
-  CudaArray<float> position_;
+  CudaArray<float> position_, concat_;
+  CudaLinear fourier_;
 };
 
 /// Where one picture of a request is and what it needs on its way.
@@ -35,7 +40,8 @@ struct CudaPicture {
   // How its positions are made, if it is the first of its grid in a row of pictures.
   bool makes_position = false;
   ResizeF32Cuda interpolation;
-  const PackSegment *columns = nullptr, *rows = nullptr;
+  const PackSegment *columns = nullptr, *rows = nullptr;        ///< sine-cosine
+  const PackSegment *fourier = nullptr, *not_filled = nullptr;  ///< Fourier; the patch's own channels
 };
 
 /// Pictures → tokens, many at once: every picture is resized, then one launch embeds all their patches.
@@ -91,6 +97,7 @@ class CudaPictures {
   CudaArray<float> axis_;
   uint8_t* pixels_ = nullptr;
   float* positions_ = nullptr;  ///< [max_tokens, d_model]
+  float* features_ = nullptr;   ///< [patches of one picture, feature_width] Fourier features that are added
 };
 
 }  // namespace sns

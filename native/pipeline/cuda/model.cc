@@ -20,18 +20,10 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
                       " frames are not there on the GPU",
                   kPatchEmbedCudaFrames);
     }
-    if (is_fourier(image->config().position)) {
-      throw Error(Code::kUnavailable, "image.position",
-                  "image.position: Fourier positions are not there on the GPU yet");
-    }
     image_.emplace(device_, *image, take_image(image->config(), d, reader), d);
     prefix_[0] = CudaArray<float>(device_, image->prefix(), image->config().prefix_tokens * d);
   }
   if (const AudioTokenizer* audio = host.audio()) {
-    if (audio->convolved() || audio->config().norm) {
-      throw Error(Code::kUnavailable, "audio.tokens",
-                  "audio.tokens: convolved frames and normed patches are not there on the GPU yet");
-    }
     audio_.emplace(device_, *audio, take_audio(audio->config(), d, reader), d);
     prefix_[1] = CudaArray<float>(device_, audio->prefix(), audio->config().prefix_tokens * d);
   }

@@ -185,7 +185,7 @@ int64_t CudaSession::staging_bytes() const {
   if (const AudioTokenizer* audio = model_.audio()) {
     largest = std::max(largest, checked_mul(limits_.max_samples, kFloat, "max_samples"));
     const int64_t mels = audio->config().log_mel.n_mels;
-    const int64_t frames = std::max(audio->max_feature_rows(limits_.max_samples), limits_.max_tokens);
+    const int64_t frames = audio->max_used_frames(limits_.max_tokens);
     largest = std::max(largest, checked_mul(frames, mels * kFloat, "max_samples"));
   }
   largest = round_up(largest, kDataAlign) + kDataAlign;
@@ -248,6 +248,12 @@ void CudaSession::use_stream(void* stream) {
 void CudaSession::wait_event(void* event) {
   stream_.device().enter();
   stream_.check(stream_.device().runtime().stream_wait(stream_.get(), event), "event");
+}
+
+/// Of the item's data what is read: finished features may be more than are used.
+int64_t CudaSession::staged_bytes(const ItemPlan& plan) const {
+  if (plan.item.format != Format::kF32Features) return plan.item.bytes;
+  return CudaSounds::frames(plan) * plan.item.dims[1] * kFloat;
 }
 
 /// All that decides which work a request is and at which addresses; the rest is data.
@@ -375,7 +381,7 @@ void CudaSession::make_batches() {
     const Format format = plan.item.format;
     const ItemPlan* before = b && b->format == format ? order_[static_cast<size_t>(i - 1)].plan : nullptr;
     const auto bytes = [&](const ItemPlan* previous) {
-      return round_up(plan.item.bytes, kDataAlign) +
+      return round_up(staged_bytes(plan), kDataAlign) +
              (is_image(format) ? round_up(pictures_->extra_bytes(plan, previous), kDataAlign) : 0);
     };
     bool fresh = !before;
@@ -395,7 +401,7 @@ void CudaSession::make_batches() {
       used = 0;
     }
     s.offset = staged;
-    s.extra_offset = staged + round_up(plan.item.bytes, kDataAlign);
+    s.extra_offset = staged + round_up(staged_bytes(plan), kDataAlign);
     staged += bytes(fresh ? nullptr : before);
     s.end = staged;
     ++b->count;
@@ -457,8 +463,9 @@ void CudaSession::stage(Batch& b) {
   for (int64_t i = b.first; i < b.first + b.count; ++i) {
     const Staged& s = order_[static_cast<size_t>(i)];
     const Item& item = s.plan->item;
-    if (item.bytes > 0 && !in_inbox(item)) {
-      std::memcpy(staging(data_begin_ + s.offset), item.data, static_cast<size_t>(item.bytes));
+    const int64_t bytes = staged_bytes(*s.plan);
+    if (bytes > 0 && !in_inbox(item)) {
+      std::memcpy(staging(data_begin_ + s.offset), item.data, static_cast<size_t>(bytes));
     }
   }
   if (is_image(b.format)) pictures_->stage(b.pictures, &extras_[static_cast<size_t>(b.first)]);
@@ -468,7 +475,7 @@ void CudaSession::run(const Batch& b) {
   for (int64_t i = b.first; i < b.first + b.count; ++i) {
     const Staged& s = order_[static_cast<size_t>(i)];
     const Item& item = s.plan->item;
-    if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, item.bytes);
+    if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, staged_bytes(*s.plan));
   }
   if (is_image(b.format)) return pictures_->run(stream_, b.pictures, at_.scratch);
   if (is_sound(b.format)) return sounds_->run(stream_, b.sounds, at_.scratch);

@@ -119,6 +119,7 @@ class CudaSession {
   void encode(Modality modality);
   void copy_results();
   bool in_inbox(const Item& item) const;
+  int64_t staged_bytes(const ItemPlan& plan) const;
   unsigned char* staging(int64_t offset) const {
     return static_cast<unsigned char*>(staging_.data()) + offset;
   }
