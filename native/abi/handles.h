@@ -10,6 +10,7 @@
 #include "ops/top_k/top_k.h"
 #include "pipeline/audio_stream.h"
 #include "pipeline/codes.h"
+#include "pipeline/cuda/stages.h"
 #include "pipeline/session.h"
 #include "sensorium.h"
 
@@ -55,6 +56,7 @@ struct sns_session_t {
 struct sns_log_mel_t {
   std::shared_ptr<sns::Engine> engine;
   sns::LogMelPlan plan;
+  std::optional<sns::CudaLogMel> cuda;  // on a GPU's engine, as the resampler's
 };
 
 struct sns_audio_stream_t {
@@ -69,6 +71,7 @@ struct sns_audio_stream_t {
 struct sns_resampler_t {
   std::shared_ptr<sns::Engine> engine;
   sns::ResampleFilter filter;
+  std::optional<sns::CudaResampler> cuda;
 };
 
 struct sns_adapter_t {

@@ -24,8 +24,9 @@ int32_t sns_log_mel_create(sns_engine engine, const sns_log_mel_config* config, 
     sns::not_null(out, "out");
     sns::checked_struct(config, "config");
     auto handle = std::make_unique<sns_log_mel_t>();
-    handle->engine = sns::cpu_engine(engine, "log_mel");
+    handle->engine = engine->engine;
     handle->plan = sns::LogMelPlan(sns::convert(*config, ""));
+    if (engine->engine->cuda()) handle->cuda.emplace(engine->engine->cuda(), handle->plan);
     *out = handle.release();
   });
 }
@@ -74,6 +75,7 @@ int32_t sns_log_mel_run(sns_log_mel log_mel, const void* samples, int64_t format
     args.sample_count = count;
     args.y = out;
     args.ldy = plan.config().mel_major ? frames : mels;
+    if (log_mel->cuda) return log_mel->cuda->run(args, frames, expected);
     sns::Engine& engine = *log_mel->engine;
     sns::Engine::Lease scratch = engine.lease(sns::log_mel_scratch(plan, count, engine.threads()));
     sns::log_mel_cpu(plan, args, scratch.data(), engine.parallel());

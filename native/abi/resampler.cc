@@ -24,8 +24,9 @@ int32_t sns_resampler_create(sns_engine engine, int64_t orig_rate, int64_t targe
     sns::not_null(engine, "engine");
     sns::not_null(out, "out");
     auto handle = std::make_unique<sns_resampler_t>();
-    handle->engine = sns::cpu_engine(engine, "resampler");
+    handle->engine = engine->engine;
     handle->filter = sns::ResampleFilter(orig_rate, target_rate);
+    if (engine->engine->cuda()) handle->cuda.emplace(engine->engine->cuda(), handle->filter);
     *out = handle.release();
   });
 }
@@ -56,6 +57,7 @@ int32_t sns_resampler_run(sns_resampler resampler, const float* samples, int64_t
       const std::string field = "samples[" + std::to_string(bad) + "]";
       throw sns::Error(sns::Code::kOutOfRange, field, field + " is NaN or infinite");
     }
+    if (resampler->cuda) return resampler->cuda->run(samples, count, out, out_count);
     sns::resample_cpu(resampler->filter, samples, count, out, resampler->engine->parallel());
   });
 }

@@ -53,7 +53,8 @@ int32_t sns_resize_run(sns_engine engine, const sns_resize_config* config, const
     sns::expect_bytes("out_bytes", out_bytes, plan.height, plan.width, channels);
     sns::not_null(pixels, "pixels");
     sns::not_null(out, "out");
-    sns::Engine& e = *sns::cpu_engine(engine, "resize");
+    sns::Engine& e = *engine->engine;
+    if (e.cuda()) return sns::run_resize_cuda(e.cuda(), c, plan, channels, pixels, out);
     sns::Engine::Lease scratch =
         e.lease(sns::resize_u8_scratch(sns::resize_args(c, plan, channels), e.threads()));
     sns::run_resize(c, plan, channels, pixels, out, scratch.data(), e.parallel());

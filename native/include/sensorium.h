@@ -137,8 +137,17 @@ typedef struct sns_engine_config {
   int32_t precision; /* SNS_PRECISION_* of the models made from it */
 } sns_engine_config;
 
-/* On CUDA models and sessions run on the GPU, and a model with a part that has no kernels there is SNS_ERROR_UNAVAILABLE.
- * Everything else that takes an engine (log-mel by itself, codebooks, ...) needs one of the CPU. */
+/* On CUDA models and sessions, codebooks, log-mel, resampling and resizing by themselves run on the GPU. What has no form
+ * there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
+ *   image.temporal_patch   patches over more than 16 frames
+ *   audio.log_mel.n_fft    (n_fft of a log-mel by itself) above 4096 or with a prime factor above 5, without cuFFT: see
+ *                          sns_engine_fft
+ *   codebook.learn         learning a codebook
+ *   audio_stream           sound that comes in chunks
+ *   alignment              logits and training
+ *   device                 products and attention where the compute capability is below 8.0
+ * Attention weights (sns_session_attention) are computed by the host from the tokens that the GPU made. An adapter serves
+ * the sessions of its own engine, and those of CPU engines. */
 SNS_API int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out);
 /* cuFFT, for audio whose n_fft the fused kernel does not serve (above 4096): `library` is the name or path of libcufft, opened
  * unless the process has it already. For models that are made afterwards; without it such a model is SNS_ERROR_UNAVAILABLE,

@@ -340,17 +340,109 @@ TEST(CudaSession, CpuSessionsHaveNoDeviceSide) {
 
 TEST(CudaEngine, RefusesWhatRunsOnTheCpuOnly) {
   const Engine engine = cuda_engine();
-  const auto config = log_mel_config();
-  sns_log_mel m = nullptr;
-  expect_error(SNS_ERROR_UNAVAILABLE, "log_mel", sns_log_mel_create(engine.get(), &config, &m));
+  auto config = sized<sns_audio_stream_config>();
+  config.log_mel = log_mel_config();
+  config.input_rate = 16000;
+  sns_audio_stream stream = nullptr;
+  expect_error(SNS_ERROR_UNAVAILABLE, "audio_stream",
+               sns_audio_stream_create(engine.get(), &config, &stream));
   auto codes = sized<sns_codebook_config>();
   codes.dim = codes.stages = codes.size = 1;
   const float token = 1;
   sns_codebook book = nullptr;
   expect_error(SNS_ERROR_UNAVAILABLE, "codebook.learn",
                sns_codebook_learn(engine.get(), &codes, &token, 1, 1, 1, nullptr, &book));
-  sns_resampler r = nullptr;
-  expect_error(SNS_ERROR_UNAVAILABLE, "resampler", sns_resampler_create(engine.get(), 8000, 16000, &r));
+}
+
+/// Single stages beside those of a CPU engine.
+TEST(CudaEngine, LogMel) {
+  const Engine engines[] = {make_engine(), cuda_engine()};
+  const Samples samples;
+  for (const int32_t mel_major : {0, 1}) {
+    std::vector<float> y[2];
+    for (int i = 0; i < 2; ++i) {
+      auto config = log_mel_config();
+      config.mel_major = mel_major;
+      config.clip = SNS_CLIP_MAX;
+      config.clip_range = 3;
+      sns_log_mel handle = nullptr;
+      ASSERT_SNS_OK(sns_log_mel_create(engines[i].get(), &config, &handle));
+      const LogMel log_mel(handle);
+      int64_t frames = 0;
+      ASSERT_SNS_OK(sns_log_mel_frames(handle, 500, &frames));
+      y[i].resize(static_cast<size_t>(frames * 10), -1.0f);
+      for (int n = 0; n < 2; ++n) {
+        ASSERT_SNS_OK(
+            sns_log_mel_run(handle, samples.f32.data(), SNS_FORMAT_F32_PCM, 500, y[i].data(), frames * 10));
+      }
+    }
+    EXPECT_LE(nmse(y[1].data(), y[0].data(), static_cast<int64_t>(y[0].size())), 1e-9);
+  }
+}
+
+TEST(CudaEngine, LogMelThroughCuFft) {
+  const Engine cpu = make_engine(), gpu = cuda_engine();
+  auto config = log_mel_config();
+  config.n_fft = 4500;
+  config.hop = 600;
+  sns_log_mel handle = nullptr;
+  expect_error(SNS_ERROR_UNAVAILABLE, "n_fft", sns_log_mel_create(gpu.get(), &config, &handle));
+  ASSERT_SNS_OK(sns_engine_fft(gpu.get(), SIMT_LIBRARY));
+  std::vector<float> x(4000), y[2];
+  sns::Random random(3);
+  random.fill_normal(x.begin(), x.end(), 0.2);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_SNS_OK(sns_log_mel_create(i == 0 ? cpu.get() : gpu.get(), &config, &handle));
+    const LogMel log_mel(handle);
+    int64_t frames = 0;
+    ASSERT_SNS_OK(sns_log_mel_frames(handle, 4000, &frames));
+    y[i].resize(static_cast<size_t>(frames * 10));
+    ASSERT_SNS_OK(sns_log_mel_run(handle, x.data(), SNS_FORMAT_F32_PCM, 4000, y[i].data(), frames * 10));
+  }
+  EXPECT_LE(nmse(y[1].data(), y[0].data(), static_cast<int64_t>(y[0].size())), 1e-8);
+}
+
+TEST(CudaEngine, Resampler) {
+  const Engine engines[] = {make_engine(), cuda_engine()};
+  std::vector<float> x(700), y[2];
+  sns::Random random(4);
+  random.fill_normal(x.begin(), x.end(), 0.2);
+  for (int i = 0; i < 2; ++i) {
+    sns_resampler handle = nullptr;
+    ASSERT_SNS_OK(sns_resampler_create(engines[i].get(), 44100, 16000, &handle));
+    const Resampler resampler(handle);
+    int64_t length = 0;
+    ASSERT_SNS_OK(sns_resampler_length(handle, 700, &length));
+    y[i].resize(static_cast<size_t>(length));
+    ASSERT_SNS_OK(sns_resampler_run(handle, x.data(), 700, y[i].data(), length));
+    ASSERT_SNS_OK(sns_resampler_run(handle, nullptr, 0, nullptr, 0));
+  }
+  EXPECT_LE(nmse(y[1].data(), y[0].data(), static_cast<int64_t>(y[0].size())), 1e-12);
+}
+
+TEST(CudaEngine, Resize) {
+  const Engine engines[] = {make_engine(), cuda_engine()};
+  std::vector<uint8_t> x(20 * 30 * 3);
+  sns::Random random(5);
+  for (uint8_t& v : x) v = static_cast<uint8_t>(random.integer(0, 255));
+  auto config = sized<sns_resize_config>();
+  config.filter = SNS_FILTER_BICUBIC;
+  config.height = 8;
+  config.width = 11;
+  for (const int32_t mode : {SNS_RESIZE_SQUASH, SNS_RESIZE_FIT, SNS_RESIZE_SHORTEST_EDGE}) {
+    config.mode = mode;
+    config.crop_h = config.crop_w = mode == SNS_RESIZE_SHORTEST_EDGE ? 20 : 0;  // padded, and then a crop
+    if (mode == SNS_RESIZE_SHORTEST_EDGE) config.height = 20, config.width = 0;
+    int64_t height = 0, width = 0;
+    ASSERT_SNS_OK(sns_resize_size(&config, 20, 30, &height, &width));
+    std::vector<uint8_t> y[2];
+    for (int i = 0; i < 2; ++i) {
+      y[i].resize(static_cast<size_t>(height * width * 3));
+      ASSERT_SNS_OK(sns_resize_run(engines[i].get(), &config, x.data(), static_cast<int64_t>(x.size()), 20,
+                                   30, 3, y[i].data(), static_cast<int64_t>(y[i].size())));
+    }
+    EXPECT_EQ(y[0], y[1]);
+  }
 }
 
 }  // namespace

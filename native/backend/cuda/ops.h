@@ -10,6 +10,7 @@
 #include "ops/mlp/mlp_cuda.h"
 #include "ops/pack/pack_cuda.h"
 #include "ops/patch_embed/patch_embed_cuda.h"
+#include "ops/resample/resample_cuda.h"
 #include "ops/resize/resize_cuda.h"
 #include "ops/rms_norm/rms_norm_cuda.h"
 #include "ops/rotary/rotary_cuda.h"
@@ -46,6 +47,7 @@ struct Ops {
   decltype(&l2_normalize_cuda) l2_normalize;
   decltype(&rotary_table_cuda) rotary_table;
   decltype(&rotary_cuda) rotary;
+  decltype(&resample_cuda) resample;
   decltype(&token_merge_cuda) token_merge;
   decltype(&token_merge_cuda_workspace) token_merge_workspace;
   decltype(&residual_quantize_cuda) residual_quantize;
@@ -83,6 +85,7 @@ constexpr int64_t ops_layout() {
                             sizeof(L2NormalizeArgs),
                             sizeof(RotaryTableArgs),
                             sizeof(RotaryArgs),
+                            sizeof(ResampleCudaFilter),
                             sizeof(TokenMergeArgs),
                             sizeof(CodebookCuda)}) {
     sum = sum * 1021 % 1000000007 + static_cast<int64_t>(size);

@@ -31,6 +31,7 @@ const Ops kOps = {
     l2_normalize_cuda,
     rotary_table_cuda,
     rotary_cuda,
+    resample_cuda,
     token_merge_cuda,
     token_merge_cuda_workspace,
     residual_quantize_cuda,

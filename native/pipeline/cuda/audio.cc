@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "pipeline/cuda/positions.h"
+#include "pipeline/cuda/stages.h"
 #include "pipeline/positions.h"
 
 namespace sns {
@@ -19,14 +20,7 @@ CudaAudio::CudaAudio(const CudaDevicePtr& device, const AudioTokenizer& host, co
                      int64_t d)
     : host_(host) {
   const AudioConfig& c = host.config();
-  if (!log_mel_cuda_fused(c.log_mel)) {
-    fft_ = device->fft();
-    if (!fft_) {
-      throw Error(Code::kUnavailable, "audio.log_mel.n_fft",
-                  "audio.log_mel.n_fft: " + std::to_string(c.log_mel.n_fft) +
-                      " is served by cuFFT on the GPU, and the engine was given none");
-    }
-  }
+  fft_ = fft_for(*device, c.log_mel, "audio.log_mel.n_fft");
   plan_block_ = CudaBlock::packed(
       device, log_mel_cuda_bytes(host.plan()),
       [&](void* memory, void* on_device) { plan_ = pack_log_mel_cuda(host.plan(), memory, on_device); });
@@ -218,18 +212,7 @@ const float* CudaSounds::source(const Batch& b, int64_t i, int64_t row) const {
 
 /// Samples to features.
 void CudaSounds::transform(const CudaStream& stream, const Batch& b, const CudaScratch& scratch) const {
-  const gpu::Ops& ops = stream.ops();
-  if (!fft_) {
-    stream.check(ops.log_mel(audio_.plan(), b.clips, scratch.data, stream.get()), "log_mel");
-    return;
-  }
-  // Rows up to a whole number of transforms: those past the last frame are zeros.
-  LogMelCudaArgs clips = b.clips;
-  clips.max_frames = round_up(clips.max_frames, CudaFftPlan::kRows);
-  stream.check(ops.log_mel_frames(audio_.plan(), clips, windows_, stream.get()), "log_mel");
-  fft_->run(stream, windows_, spectrum_, clips.max_frames);
-  stream.check(ops.log_mel_spectrum(audio_.plan(), b.clips, spectrum_, scratch.data, stream.get()),
-               "log_mel");
+  run_log_mel(stream, audio_.plan(), fft_ ? &*fft_ : nullptr, b.clips, windows_, spectrum_, scratch.data);
 }
 
 /// As AudioTokenizer::convolve; a sound's features have a row of zeros on both sides.

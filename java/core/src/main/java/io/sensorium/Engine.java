@@ -180,7 +180,20 @@ public final class Engine implements AutoCloseable {
 
         private Builder() {}
 
-        /** Where to compute; the CPU if not set. */
+        /**
+         * Where to compute; the CPU if not set. Of a CUDA engine's parts and models what the GPU has no form of is a
+         * {@link DeviceUnavailableException} that names it, nothing is computed elsewhere in silence:
+         *
+         * <ul>
+         *   <li>patches over more than 16 frames,
+         *   <li>an n_fft above 4096 or with a prime factor above 5, unless the engine was given cuFFT ({@link #fft}),
+         *   <li>learning a {@link Codebook}, {@link AudioStream}, logits and training of alignment: open a CPU engine
+         *       beside it,
+         *   <li>matrix products, attention and all that is made of them where the GPU's compute capability is below 8.0.
+         * </ul>
+         *
+         * Attention weights ({@link Session#attention}) are computed by the host from the tokens that the GPU made.
+         */
         public Builder device(Device value) {
             device = Objects.requireNonNull(value, "device");
             return this;

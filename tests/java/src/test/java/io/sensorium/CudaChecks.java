@@ -118,11 +118,23 @@ final class CudaChecks {
             session.stream(0);
             expect(request(session).run(), tokens, latents);
             try {
-                engine.logMel(TinyModels.LOG_MEL);
-                throw new AssertionError("log-mel by itself is the CPU's");
+                engine.audioStream(TinyModels.LOG_MEL, 16000, 1000);
+                throw new AssertionError("streams are the CPU's");
             } catch (DeviceUnavailableException expected) {
                 check(expected.getMessage().contains("CPU engine"), expected.getMessage());
             }
+            float[][] features = new float[2][];
+            try (Engine cpu = Engine.open()) {
+                for (int i = 0; i < 2; i++) {
+                    try (LogMel logMel = (i == 0 ? cpu : engine).logMel(TinyModels.LOG_MEL)) {
+                        FloatBuffer out = FloatBuffer.allocate(logMel.frames(600) * logMel.mels());
+                        logMel.run(TinyModels.direct(TinyModels.sound(1, 600)), out);
+                        features[i] = out.array();
+                    }
+                }
+            }
+            double error = nmse(FloatBuffer.wrap(features[1]), features[0]);
+            check(error < 1e-8, "NMSE of log-mel by itself " + error);
         }
         fft(cuda);
         System.out.println("all checked");
