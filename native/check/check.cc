@@ -3,6 +3,7 @@
 namespace sns {
 
 // One function per op, in ops/<op>/<op>_check.cc.
+OpCheck yuv_check();
 OpCheck resize_check();
 OpCheck resample_check();
 OpCheck log_mel_check();
@@ -27,7 +28,8 @@ OpCheck top_k_check();
 const std::vector<OpCheck>& op_checks() {
   static const std::vector<OpCheck> checks = {
       // clang-format off: one op a line
-      resize_check(),    resample_check(),    log_mel_check(),         patch_embed_check(),
+      yuv_check(),       resize_check(),      resample_check(),        log_mel_check(),
+      patch_embed_check(),
       embed_check(),     pack_check(),        linear_check(),          layer_norm_check(),
       attention_check(), mlp_check(),         vector_quantize_check(), token_merge_check(),
       rms_norm_check(),  gated_mlp_check(),   segment_mean_check(),    l2_normalize_check(),

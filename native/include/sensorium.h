@@ -74,6 +74,7 @@ enum { SNS_RESIZE_NONE = 0, SNS_RESIZE_SQUASH = 1, SNS_RESIZE_SHORTEST_EDGE = 2,
 /* PIL's numbers, and so those of `resample` in preprocessor_config.json. */
 enum { SNS_FILTER_NEAREST = 0, SNS_FILTER_LANCZOS = 1, SNS_FILTER_BILINEAR = 2, SNS_FILTER_BICUBIC = 3,
        SNS_FILTER_BOX = 4, SNS_FILTER_HAMMING = 5 };
+enum { SNS_YUV_BT601 = 0, SNS_YUV_BT709 = 1, SNS_YUV_BT2020 = 2, SNS_YUV_SMPTE240M = 3, SNS_YUV_FCC = 4 };
 enum { SNS_PATCH_CHANNEL_FIRST = 0, SNS_PATCH_CHANNEL_LAST = 1 };
 enum { SNS_AUDIO_FRAMES = 0, SNS_AUDIO_PATCHES = 1, SNS_AUDIO_CONVOLVED = 2 };
 enum { SNS_POOL_ATTENTION = 0, SNS_POOL_MEAN = 1, SNS_POOL_PREFIX = 2, SNS_POOL_SUFFIX = 3 };
@@ -622,6 +623,14 @@ SNS_API int32_t sns_log_mel_frames(sns_log_mel log_mel, int64_t samples, int64_t
 SNS_API int32_t sns_log_mel_run(sns_log_mel log_mel, const void* samples, int64_t format, int64_t count, float* out,
                                 int64_t out_count);
 SNS_API void sns_log_mel_destroy(sns_log_mel log_mel);
+
+/* Planes of bytes as video has them, chroma halved on both axes (rounded up), to RGB bytes [height, width, 3]: the bytes that
+ * FFmpeg's swscale gives with SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_BITEXACT. ld*: bytes from one row
+ * to the next. height and width: at least 13. matrix: SNS_YUV_*. full_range: 0 if luma is 16 to 235. The work is done on the
+ * caller's thread. */
+SNS_API int32_t sns_yuv_to_rgb(const uint8_t* y, int64_t ldy, const uint8_t* u, int64_t ldu, const uint8_t* v, int64_t ldv,
+                               int64_t height, int64_t width, int32_t matrix, int32_t full_range, uint8_t* out,
+                               int64_t out_bytes);
 
 /* The size that a picture of height x width gets. */
 SNS_API int32_t sns_resize_size(const sns_resize_config* config, int64_t height, int64_t width, int64_t* out_height,

@@ -491,6 +491,35 @@ TEST(ResizeArguments, AreChecked) {
   expect_error(kInvalid, "crop_w", sns_resize_size(&c, 5, 7, &h, &w));
 }
 
+TEST(YuvArguments, AreChecked) {
+  const std::vector<uint8_t> y(13 * 14, 126), c(7 * 8, 128);
+  std::vector<uint8_t> out(13 * 14 * 3);
+  const auto bytes = static_cast<int64_t>(out.size());
+  const auto run = [&](int64_t height, int64_t width, int64_t ldy, int64_t ldu, int64_t ldv, int32_t matrix,
+                       int32_t full, int64_t out_bytes) {
+    return sns_yuv_to_rgb(y.data(), ldy, c.data(), ldu, c.data(), ldv, height, width, matrix, full, out.data(),
+                          out_bytes);
+  };
+  ASSERT_SNS_OK(run(13, 14, 14, 7, 8, SNS_YUV_BT601, 1, bytes));
+  EXPECT_EQ(std::vector<uint8_t>(out.size(), 126), out);
+  expect_error(SNS_ERROR_INVALID_SHAPE, "height", run(12, 14, 14, 7, 7, 0, 0, bytes));
+  expect_error(SNS_ERROR_INVALID_SHAPE, "width", run(13, -1, 14, 7, 7, 0, 0, bytes));
+  expect_error(SNS_ERROR_LIMIT_EXCEEDED, "width", run(13, kHuge, 14, 7, 7, 0, 0, bytes));
+  expect_error(SNS_ERROR_INVALID_SHAPE, "ldy", run(13, 14, 13, 7, 7, 0, 0, bytes));
+  expect_error(SNS_ERROR_INVALID_SHAPE, "ldu", run(13, 14, 14, -7, 7, 0, 0, bytes));
+  expect_error(SNS_ERROR_INVALID_SHAPE, "ldv", run(13, 14, 14, 7, kHuge, 0, 0, bytes));
+  expect_error(kInvalid, "matrix", run(13, 14, 14, 7, 7, 5, 0, bytes));
+  expect_error(kInvalid, "full_range", run(13, 14, 14, 7, 7, 0, 2, bytes));
+  expect_error(SNS_ERROR_INVALID_SHAPE, "out_bytes", run(13, 14, 14, 7, 7, 0, 0, bytes - 1));
+  const auto null = [&](const uint8_t* luma, const uint8_t* u, const uint8_t* v, uint8_t* rgb) {
+    return sns_yuv_to_rgb(luma, 14, u, 7, v, 7, 13, 14, 0, 0, rgb, bytes);
+  };
+  expect_error(kInvalid, "y", null(nullptr, c.data(), c.data(), out.data()));
+  expect_error(kInvalid, "u", null(y.data(), nullptr, c.data(), out.data()));
+  expect_error(kInvalid, "v", null(y.data(), c.data(), nullptr, out.data()));
+  expect_error(kInvalid, "out", null(y.data(), c.data(), c.data(), nullptr));
+}
+
 TEST(ResamplerArguments, AreChecked) {
   const Engine engine = make_engine();
   sns_resampler h = nullptr;

@@ -53,6 +53,13 @@ public class SensoriumPresets implements InfoMapper {
                         + " @Const sns_resize_config config, @Cast(\"const uint8_t*\") long pixels, @Cast(\"int64_t\") long bytes,"
                         + " @Cast(\"int64_t\") long height, @Cast(\"int64_t\") long width, @Cast(\"int64_t\") long channels,"
                         + " @Cast(\"uint8_t*\") long out, @Cast(\"int64_t\") long outBytes);\n"));
+        infoMap.put(new Info("sns_yuv_to_rgb")
+                .javaText(
+                        "public static native int sns_yuv_to_rgb(@Cast(\"const uint8_t*\") long y, @Cast(\"int64_t\") long ldy,"
+                                + " @Cast(\"const uint8_t*\") long u, @Cast(\"int64_t\") long ldu,"
+                                + " @Cast(\"const uint8_t*\") long v, @Cast(\"int64_t\") long ldv,"
+                                + " @Cast(\"int64_t\") long height, @Cast(\"int64_t\") long width, int matrix, int fullRange,"
+                                + " @Cast(\"uint8_t*\") long out, @Cast(\"int64_t\") long outBytes);\n"));
         addresses(infoMap, "sns_resampler_run", "sns_resampler", "const float*", "int64_t", "float*", "int64_t");
         addresses(
                 infoMap, "sns_audio_stream_push", "sns_audio_stream", "const void*", "int64_t", "int64_t", "int64_t*");
