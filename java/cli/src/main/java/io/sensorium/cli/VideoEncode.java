@@ -215,13 +215,14 @@ final class VideoEncode {
         }
         terminal.println(String.format(
                 Locale.ROOT,
-                "repaired: %d gaps (%.3f ms of silence), %d overlaps (%.3f ms cut); %d frames dropped, %d left out",
+                "repaired: %d gaps (%.3f ms of silence), %d overlaps (%.3f ms cut); %d frames dropped, %d left out, %d without a time",
                 r.audioGaps(),
                 r.silence() / 1e3,
                 r.audioOverlaps(),
                 r.cut() / 1e3,
                 r.droppedFrames(),
-                r.nonMonotonic()));
+                r.nonMonotonic(),
+                r.untimed()));
         terminal.println(String.format(
                 Locale.ROOT,
                 "%s, %d threads; decoding %.0f ms, kernels %.0f ms",
@@ -269,6 +270,7 @@ final class VideoEncode {
                 .put("audio_overlaps", r.audioOverlaps())
                 .put("cut_us", r.cut())
                 .put("non_monotonic", r.nonMonotonic())
+                .put("untimed", r.untimed())
                 .put("frame_to_audio_us", r.frameToAudio());
         var warnings = root.putArray("warnings");
         r.warnings().forEach(w -> warnings.add(w.text()));

@@ -50,7 +50,7 @@ public final class FFmpegReader implements MediaReader {
         MediaLimits limits = MediaLimits.builder().threads(1).build();
         try (MediaFile file = MediaFile.open(bytes, name, limits)) {
             StreamInfo stream = file.audio().orElseThrow(() -> FFmpeg.corrupt(name, "no sound"));
-            SoundTimeline timeline = new SoundTimeline(stream, limits.maxMicros(), warning -> {});
+            SoundTimeline timeline = new SoundTimeline(stream, limits.maxMicros(), file.paged(), warning -> {});
             Samples samples = new Samples(name);
             for (Decoded decoded = file.next(); decoded != null; decoded = file.next()) {
                 if (decoded instanceof SoundBlock block) {

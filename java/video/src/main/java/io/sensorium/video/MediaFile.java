@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * stream of each kind is read.
  *
  * <p>Times are exact fractions of the stream's clock with edit lists applied; variable frame rates stay. Zero is the
- * container's own zero; containers whose clocks start anywhere (MPEG program and transport streams) are moved so that the
+ * container's own zero; containers whose clocks start anywhere (MPEG program and transport streams, MP3) are moved so that the
  * first stream starts at 0.
  *
  * <p>FFmpeg reads bytes through Java only: it opens no file and no connection. A file that was cut off, or that cannot be
@@ -68,6 +68,7 @@ public final class MediaFile implements AutoCloseable {
     private final Rational duration;
     private final List<MediaWarning> warnings = new ArrayList<>();
     private long nonMonotonic;
+    private long untimed;
     private final SoundReader sound = new SoundReader();
     private @Nullable Track pending;
     private int draining = -1;
@@ -123,6 +124,7 @@ public final class MediaFile implements AutoCloseable {
         final AVCodecContext decoder;
         final long tickNum;
         final long tickDen;
+        boolean timeless;
         long index;
 
         @Nullable
@@ -323,8 +325,16 @@ public final class MediaFile implements AutoCloseable {
                 first = first == null || start.compareTo(first) < 0 ? start : first;
             }
         }
+        if (first == null) {
+            return Rational.ZERO;
+        }
+        String container = state.format.iformat().name().getString();
+        if (container.equals("ogg") && first.micros() <= limits.maxMicros()) {
+            return Rational.ZERO; // its clock has a zero, unless it was cut out of days of radio
+        }
         boolean anywhere = (state.format.iformat().flags() & AVFMT_TS_DISCONT) != 0;
-        return anywhere && first != null ? first : Rational.ZERO;
+        // An MP3's first sample has the time of those in front of it that its encoder tells to drop.
+        return anywhere || container.equals("mp3") ? first : Rational.ZERO;
     }
 
     private Track track(AVStream stream) {
@@ -378,6 +388,11 @@ public final class MediaFile implements AutoCloseable {
     /** Name of the container, such as "mov,mp4,m4a,3gp,3g2,mj2". */
     public String container() {
         return locked(() -> state.format.iformat().name().getString());
+    }
+
+    /** Whether only the ends of its pages tell times. */
+    boolean paged() {
+        return container().equals("ogg");
     }
 
     /** All streams of the container. */
@@ -488,8 +503,14 @@ public final class MediaFile implements AutoCloseable {
             for (Track each : new @Nullable Track[] {video, audio}) {
                 track = each != null && each.info.index() == packet.stream_index() ? each : track;
             }
-            // Ogg has empty packets, which would read as the end.
-            if (track == null || packet.size() == 0) {
+            if (track == null) {
+                return;
+            }
+            if (packet.size() == 0) {
+                // Ogg has empty packets, which would read as the end. In sound they come from writers that count what
+                // goes
+                // into an encoder, not what comes out: then no page's time is that of its samples.
+                track.timeless |= !track.info.video();
                 return;
             }
             if ((packet.flags() & AV_PKT_FLAG_CORRUPT) != 0) {
@@ -575,7 +596,7 @@ public final class MediaFile implements AutoCloseable {
             }
         } else {
             time = last == null ? track.info.start() : last.plus(track.lastDuration);
-            if (forward && last == null) {
+            if (forward) {
                 warn(MediaWarning.Kind.NO_TIME, track, time, "no time; " + time.micros() + " µs is taken");
             }
         }
@@ -612,9 +633,16 @@ public final class MediaFile implements AutoCloseable {
         return nonMonotonic;
     }
 
+    /** How many frames had no time of their own; likewise. */
+    long untimed() {
+        return untimed;
+    }
+
     void warn(MediaWarning warning) {
         if (warning.kind() == MediaWarning.Kind.NON_MONOTONIC) {
             nonMonotonic++;
+        } else if (warning.kind() == MediaWarning.Kind.NO_TIME) {
+            untimed++;
         }
         if (warnings.size() < MOST_WARNINGS) {
             warnings.add(warning);
@@ -658,7 +686,8 @@ public final class MediaFile implements AutoCloseable {
                     field);
         }
         Rational length = new Rational(frame.nb_samples(), rate);
-        Rational time = time(track, frame.best_effort_timestamp(), length, false);
+        long ticks = track.timeless ? AV_NOPTS_VALUE : frame.best_effort_timestamp();
+        Rational time = time(track, ticks, length, false);
         return new SoundBlock(time, sound.mono(frame, name), rate, index);
     }
 

@@ -15,7 +15,7 @@ public record MediaWarning(Kind kind, int stream, long index, long micros, long 
     public enum Kind {
         /** A frame's time is not after that of the frame before; it is left out. */
         NON_MONOTONIC,
-        /** The first frame has no time; its stream's start is taken. */
+        /** A frame has no time; its stream's start is taken for the first, for others the end of the frame before. */
         NO_TIME,
         /** Sound that is missing; silence stands in for it. */
         GAP,

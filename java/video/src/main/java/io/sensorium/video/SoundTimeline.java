@@ -27,6 +27,7 @@ final class SoundTimeline {
     private final StreamInfo stream;
     private final long tolerance;
     private final long maxMicros;
+    private final boolean paged;
     private final Consumer<MediaWarning> warnings;
     /** Blocks whose times do not agree with the samples before; the last ones agree with each other. */
     private final ArrayDeque<Pending> pending = new ArrayDeque<>();
@@ -35,6 +36,7 @@ final class SoundTimeline {
     private int runBlocks;
     private long runSamples;
     private long runLate;
+    private boolean runsDiffer;
     private @Nullable Rational zero;
     private @Nullable Rational start;
     private long samples;
@@ -49,9 +51,14 @@ final class SoundTimeline {
     private double sumTt;
     private double sumTe;
 
-    SoundTimeline(StreamInfo stream, long maxMicros, Consumer<MediaWarning> warnings) {
+    /**
+     * With {@code paged}, only the ends of pages tell times (Ogg) and FFmpeg counts the first page's from 0: the first times
+     * that differ from those tell the start, if they come within seconds.
+     */
+    SoundTimeline(StreamInfo stream, long maxMicros, boolean paged, Consumer<MediaWarning> warnings) {
         this.stream = stream;
         this.maxMicros = maxMicros;
+        this.paged = paged;
         this.warnings = warnings;
         long micros =
                 Math.max(LEAST_MICROS, Math.min(MOST_MICROS, stream.timeBase().micros()));
@@ -73,6 +80,7 @@ final class SoundTimeline {
             return;
         }
         if (runBlocks == 0 || Math.abs(late - runLate) > tolerance) {
+            runsDiffer |= runBlocks > 0;
             runBlocks = 0;
             runSamples = 0;
             runLate = late;
@@ -82,9 +90,11 @@ final class SoundTimeline {
         pendingSamples += copy.remaining();
         runBlocks++;
         runSamples += copy.remaining();
-        if (runSamples * BELIEVED_PER_SECOND >= stream.sampleRate()) {
+        boolean full = pendingSamples > (long) MOST_PENDING_SECONDS * stream.sampleRate();
+        boolean firstPage = paged && start == null && !runsDiffer && !full;
+        if (runSamples * BELIEVED_PER_SECOND >= stream.sampleRate() && !firstPage) {
             believe(sink);
-        } else if (pendingSamples > (long) MOST_PENDING_SECONDS * stream.sampleRate()) {
+        } else if (full) {
             start = start == null ? stream.start() : start;
             flush(pending.size(), sink);
         }

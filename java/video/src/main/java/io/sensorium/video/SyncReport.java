@@ -21,6 +21,7 @@ import java.util.List;
  * @param audioOverlaps places where sound came twice
  * @param cut from the sound in all
  * @param nonMonotonic frames that were left out because their time went back
+ * @param untimed frames without a time of their own, which were put behind the one before
  * @param frameToAudio largest distance between a used frame's time and the middle of the nearest audio token, or −1
  * @param windows sequences that were made
  * @param tokens of all sequences
@@ -46,6 +47,7 @@ public record SyncReport(
         long audioOverlaps,
         long cut,
         long nonMonotonic,
+        long untimed,
         long frameToAudio,
         long windows,
         long tokens,

@@ -205,7 +205,7 @@ public final class VideoTokenizer {
                 sampler = null;
             }
             if (sounds != null && model.audio().isPresent()) {
-                timeline = new SoundTimeline(sounds, file.limits().maxMicros(), file::warn);
+                timeline = new SoundTimeline(sounds, file.limits().maxMicros(), file.paged(), file::warn);
                 sound = SoundQueue.of(model, sounds.sampleRate());
             } else {
                 timeline = null;
@@ -563,6 +563,7 @@ public final class VideoTokenizer {
                     heard ? timeline.overlaps() : 0,
                     heard ? timeline.cutMicros() : 0,
                     file.nonMonotonic(),
+                    file.untimed(),
                     farthest,
                     windows,
                     tokens,

@@ -126,6 +126,111 @@ class MediaFileTest {
         }
     }
 
+    /** A packet of pictures in an MPEG program stream. */
+    private record PicturePacket(int at, int clock, int clockBytes, long pts, int firstPicture) {}
+
+    /** The packets of an MPEG-1 stream with the number of the picture that begins first in each. */
+    private static List<PicturePacket> picturePackets(byte[] bytes) {
+        ByteBuffer file = ByteBuffer.wrap(bytes);
+        List<PicturePacket> packets = new ArrayList<>();
+        ByteArrayOutputStream video = new ByteArrayOutputStream();
+        List<Integer> begins = new ArrayList<>();
+        for (int i = 0; i + 9 < bytes.length; i++) {
+            if (file.getInt(i) != 0x1E0) {
+                continue;
+            }
+            int end = i + 6 + (file.getShort(i + 4) & 0xFFFF);
+            int at = i + 6;
+            while (bytes[at] == -1) {
+                at++;
+            }
+            int clock = (bytes[at] & 0xC0) == 0x40 ? at + 2 : at;
+            int clockBytes = bytes[clock] >> 4 == 3 ? 10 : bytes[clock] >> 4 == 2 ? 5 : 0;
+            long pts = clockBytes == 0
+                    ? -1
+                    : (bytes[clock] >> 1 & 7L) << 30
+                            | (file.getShort(clock + 1) >> 1 & 0x7FFFL) << 15
+                            | file.getShort(clock + 3) >> 1 & 0x7FFFL;
+            packets.add(new PicturePacket(at, clock, clockBytes, pts, 0));
+            begins.add(video.size());
+            int data = clock + Math.max(1, clockBytes);
+            video.write(bytes, data, end - data);
+            i = end - 1;
+        }
+        ByteBuffer pictures = ByteBuffer.wrap(video.toByteArray());
+        for (int n = 0; n < packets.size(); n++) {
+            int first = 0;
+            for (int i = 0; i < begins.get(n); i++) {
+                first += pictures.getInt(i) == 0x100 ? 1 : 0;
+            }
+            PicturePacket p = packets.get(n);
+            packets.set(n, new PicturePacket(p.at(), p.clock(), p.clockBytes(), p.pts(), first));
+        }
+        return packets;
+    }
+
+    /**
+     * Why the program stream of small pictures above has 49 frames: its second packet begins with picture 17 and has the time
+     * of 18, so that every picture up to 34 comes one too late, and the third packet tells rightly that 35 is where 34 was put.
+     */
+    @Test
+    void aPictureThatAProgramStreamTimesWronglyIsTold() {
+        byte[] bytes = clip("mpeg", "mpeg2video", "mp2");
+        List<PicturePacket> packets = picturePackets(bytes);
+        List<Long> early = new ArrayList<>();
+        for (PicturePacket packet : packets) {
+            early.add((packet.pts() - packets.get(0).pts()) / 3600 - packet.firstPicture());
+        }
+        assertEquals(List.of(0L, 1L, 0L), early, packets.toString());
+        assertEquals(35, packets.get(2).firstPicture());
+        try (MediaFile file = MediaFile.open(bytes, "clip", MediaLimits.DEFAULT)) {
+            read(file);
+            assertEquals(2, file.warnings().size(), file.warnings().toString());
+            MediaWarning back = file.warnings().get(0);
+            assertEquals(MediaWarning.Kind.NON_MONOTONIC, back.kind());
+            assertEquals(packets.get(2).firstPicture(), back.index() + 1, back.toString());
+            // The decoder gives the last one when the file ends, and has no time for it.
+            MediaWarning last = file.warnings().get(1);
+            assertEquals(MediaWarning.Kind.NO_TIME, last.kind());
+            assertEquals(49, last.index());
+        }
+    }
+
+    @Test
+    void everyFrameWithoutATimeIsTold() {
+        byte[] bytes = Clips.make(
+                "mpeg",
+                new Clips.Video(
+                        "mpeg2video", 352, 336, 1, 25, Clips.regular(50), i -> new int[] {16 + 4 * i, 100, 150}),
+                null);
+        for (PicturePacket packet : picturePackets(bytes)) {
+            // Stuffing in front takes the place of the times.
+            if (packet.clockBytes() == 0) {
+                continue;
+            }
+            int kept = packet.clock() - packet.at();
+            byte[] sizes = java.util.Arrays.copyOfRange(bytes, packet.at(), packet.clock());
+            int end = packet.clock() + packet.clockBytes();
+            java.util.Arrays.fill(bytes, packet.at(), end, (byte) -1);
+            System.arraycopy(sizes, 0, bytes, end - 1 - kept, kept);
+            bytes[end - 1] = 0x0F;
+        }
+        try (MediaFile file = MediaFile.open(bytes, "untimed", MediaLimits.DEFAULT)) {
+            List<String> frames = read(file);
+            assertEquals(50, frames.size());
+            for (int i = 0; i < 50; i++) {
+                assertTrue(frames.get(i).startsWith("v" + Rational.of(i, 25) + " "), frames.get(i));
+            }
+            assertEquals(50, file.untimed());
+            for (int i = 0; i < 50; i++) {
+                MediaWarning warning = file.warnings().get(i);
+                assertEquals(MediaWarning.Kind.NO_TIME, warning.kind());
+                assertEquals(i, warning.index());
+                assertEquals(40_000L * i, warning.micros());
+            }
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"mp4, mpeg4, aac", "matroska, ffv1, flac", "avi, mpeg4, pcm_s16le", "ogg, '', vorbis", "flac, '', flac"
     })
@@ -275,11 +380,15 @@ class MediaFileTest {
         for (int i = 2000; i < 6000; i++) {
             damaged[i] = 0;
         }
+        // A leak grows in every part; what the rest of the process does, in some.
+        long least = Long.MAX_VALUE;
         long before = 0;
-        for (int i = 0; i < 1000; i++) {
-            if (i == 300) {
+        for (int i = 0; i <= 1000; i++) {
+            if (i >= 200 && i % 200 == 0) {
                 System.gc();
-                before = residentBytes();
+                long now = residentBytes();
+                least = i == 200 ? least : Math.min(least, now - before);
+                before = now;
             }
             try (MediaFile file =
                     MediaFile.open(i % 4 == 1 ? broken : i % 4 == 2 ? damaged : whole, "clip", MediaLimits.DEFAULT)) {
@@ -288,9 +397,7 @@ class MediaFileTest {
                 // Every other file is broken.
             }
         }
-        System.gc();
-        long growth = residentBytes() - before;
-        assertTrue(growth < 24L << 20, growth + " bytes more after 700 opens");
+        assertTrue(least < 2L << 20, "at least " + least + " bytes more after every 200 opens");
     }
 
     @ParameterizedTest

@@ -22,7 +22,11 @@ class SoundTimelineTest {
 
     /** Ten milliseconds a block; every sample carries its own number, and block i says that it begins at sample time(i). */
     private void run(int blocks, IntToLongFunction time) {
-        timeline = new SoundTimeline(STREAM, 10_000_000, warnings::add);
+        run(blocks, false, time);
+    }
+
+    private void run(int blocks, boolean paged, IntToLongFunction time) {
+        timeline = new SoundTimeline(STREAM, 10_000_000, paged, warnings::add);
         for (int i = 0; i < blocks; i++) {
             FloatBuffer samples = FloatBuffer.allocate(BLOCK);
             for (int s = 0; s < BLOCK; s++) {
@@ -46,6 +50,30 @@ class SoundTimelineTest {
         assertEquals(100 * BLOCK, out.size());
         assertEquals(48_000f, out.get(47_999));
         assertEquals(0, timeline.driftPpm());
+        assertEquals(List.of(), warnings);
+    }
+
+    @Test
+    void theEndOfTheFirstPageTellsTheStart() {
+        run(700, true, i -> i * BLOCK + (i < 60 ? 0 : 5000));
+        assertEquals(Rational.of(5000, RATE), timeline.start());
+        assertEquals(700 * BLOCK, out.size());
+        assertEquals(List.of(), warnings);
+    }
+
+    @Test
+    void gapsOfPagedSoundAfterItsStartAreFilled() {
+        run(700, true, i -> i * BLOCK + (i < 500 ? 100 : 5100));
+        assertEquals(Rational.of(100, RATE), timeline.start());
+        assertEquals(700 * BLOCK + 5000, out.size());
+        assertEquals(1, timeline.gaps());
+    }
+
+    @Test
+    void pagedSoundThatIsShortBeginsWhereItSays() {
+        run(60, true, i -> 300 + i * BLOCK);
+        assertEquals(Rational.of(300, RATE), timeline.start());
+        assertEquals(60 * BLOCK, out.size());
         assertEquals(List.of(), warnings);
     }
 
@@ -87,7 +115,7 @@ class SoundTimelineTest {
     void roundedTimesDoNotAddUp() {
         StreamInfo millis =
                 new StreamInfo(1, "pcm", false, Rational.of(1, 1000), Rational.ZERO, Rational.ZERO, 0, 0, 44_100, 1);
-        timeline = new SoundTimeline(millis, 10_000_000, warnings::add);
+        timeline = new SoundTimeline(millis, 10_000_000, false, warnings::add);
         for (int i = 0; i < 2000; i++) {
             Rational time = Rational.of(Math.round(i * 1024 * 1000.0 / 44_100), 1000);
             timeline.push(new SoundBlock(time, FloatBuffer.allocate(1024), 44_100, i), this::take);
