@@ -19,7 +19,6 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
  * becomes three equal channels; palettes are looked up; of 16 bits of colour the upper 8 are kept, while grey of 16
  * bits is cut off at 255; colour profiles and gamma change nothing. EXIF orientation is told and not applied.
  * WebP, AVIF, GIF (the first frame) and others are read where a {@link MediaReader} is, turned upright.
- * An AVIF of several tiles (a grid) is refused with a {@link CorruptInputException}.
  *
  * <p>The container is walked first, in bounds: sizes are known before anything is decoded, every PNG chunk must be
  * whole with its checksum, and only what the pixels need reaches the decoder (so no compressed text or profile can

@@ -70,6 +70,8 @@ public final class MediaFile implements AutoCloseable {
     private long nonMonotonic;
     private long untimed;
     private final SoundReader sound = new SoundReader();
+    private final @Nullable TileGrid grid;
+    private boolean assembled;
     private @Nullable Track pending;
     private int draining = -1;
 
@@ -192,18 +194,23 @@ public final class MediaFile implements AutoCloseable {
             for (int i = 0; i < state.format.nb_streams(); i++) {
                 streams.add(info(i));
             }
-            AVStream pictures = best(AVMEDIA_TYPE_VIDEO, -1);
-            AVStream sounds = best(AVMEDIA_TYPE_AUDIO, pictures == null ? -1 : pictures.index());
+            grid = TileGrid.of(state.format, name, limits);
+            AVStream pictures = grid == null ? best(AVMEDIA_TYPE_VIDEO, -1) : state.format.streams(grid.first());
+            AVStream sounds = grid == null ? best(AVMEDIA_TYPE_AUDIO, pictures == null ? -1 : pictures.index()) : null;
             if (pictures == null && sounds == null) {
                 throw FFmpeg.corrupt(name, "no picture and no sound in " + streams.size() + " streams");
             }
             for (int i = 0; i < state.format.nb_streams(); i++) {
                 AVStream stream = state.format.streams(i);
                 boolean used = pictures != null && pictures.index() == i || sounds != null && sounds.index() == i;
+                used |= grid != null && grid.contains(i);
                 stream.discard(used ? AVDISCARD_DEFAULT : AVDISCARD_ALL);
             }
             origin = origin(pictures, sounds);
             streams.replaceAll(info -> info.startingAt(info.start().minus(origin)));
+            if (grid != null) {
+                streams.set(grid.first(), streams.get(grid.first()).sized(grid.width(), grid.height()));
+            }
             video = pictures == null ? null : track(pictures);
             audio = sounds == null ? null : track(sounds);
             duration = longest();
@@ -240,10 +247,6 @@ public final class MediaFile implements AutoCloseable {
         checkStreams(state.format.nb_streams());
         for (int i = 0; i < state.format.nb_streams(); i++) {
             checkParameters(state.format.streams(i));
-        }
-        if (state.format.nb_stream_groups() > 0
-                && state.format.stream_groups(0).type() == AV_STREAM_GROUP_PARAMS_TILE_GRID) {
-            throw FFmpeg.corrupt(name, "a picture of tiles, which is not supported");
         }
     }
 
@@ -338,6 +341,10 @@ public final class MediaFile implements AutoCloseable {
     }
 
     private Track track(AVStream stream) {
+        return new Track(streams.get(stream.index()), stream, decoder(stream));
+    }
+
+    private AVCodecContext decoder(AVStream stream) {
         StreamInfo info = streams.get(stream.index());
         AVCodecParameters p = stream.codecpar();
         AVCodec codec = avcodec_find_decoder(p.codec_id());
@@ -356,7 +363,7 @@ public final class MediaFile implements AutoCloseable {
         if (error < 0) {
             throw FFmpeg.error(name, "stream " + info.index() + " (" + info.codec() + ")", error, state.io);
         }
-        return new Track(info, stream, decoder);
+        return decoder;
     }
 
     private Rational longest() {
@@ -432,7 +439,55 @@ public final class MediaFile implements AutoCloseable {
      * @return null at the end
      */
     public @Nullable Decoded next() {
-        return locked(this::decode);
+        return locked(grid == null ? this::decode : this::assemble);
+    }
+
+    /** The one picture of a grid of tiles. */
+    private @Nullable Decoded assemble() {
+        if (assembled) {
+            return null;
+        }
+        TileGrid tiles = grid;
+        List<Integer> missing = tiles.streams();
+        AVFrame part = av_frame_alloc();
+        try {
+            while (!missing.isEmpty()) {
+                int error = av_read_frame(state.format, state.packet);
+                if (error < 0) {
+                    throw error == AVERROR_EOF && state.io.failure() == null
+                            ? FFmpeg.corrupt(name, missing.size() + " tiles are missing")
+                            : FFmpeg.error(name, "reading tiles", error, state.io);
+                }
+                int stream = state.packet.stream_index();
+                if (missing.remove((Object) stream)) {
+                    tile(stream, part);
+                    tiles.place(part, stream, state.frame);
+                    av_frame_unref(part);
+                }
+                av_packet_unref(state.packet);
+            }
+        } finally {
+            av_packet_unref(state.packet);
+            av_frame_free(part);
+        }
+        tiles.crop(state.frame);
+        assembled = true;
+        return new VideoFrame(this, state.frame, Rational.ZERO, Rational.ZERO, 0, tiles.orientation(), false);
+    }
+
+    /** Decodes the packet that was read. */
+    private void tile(int stream, AVFrame part) {
+        AVCodecContext decoder = decoder(state.format.streams(stream));
+        int error = avcodec_send_packet(decoder, state.packet);
+        if (error >= 0) {
+            avcodec_send_packet(decoder, new AVPacket(null));
+            error = avcodec_receive_frame(decoder, part);
+        }
+        state.decoders.remove(decoder);
+        avcodec_free_context(decoder);
+        if (error < 0) {
+            throw FFmpeg.error(name, "tile of stream " + stream, error, state.io);
+        }
     }
 
     private interface Work<T extends @Nullable Object> {

@@ -25,6 +25,10 @@ public record StreamInfo(
         int height,
         int sampleRate,
         int channels) {
+    StreamInfo sized(int w, int h) {
+        return new StreamInfo(index, codec, video, timeBase, start, duration, w, h, sampleRate, channels);
+    }
+
     StreamInfo startingAt(Rational time) {
         return new StreamInfo(index, codec, video, timeBase, time, duration, width, height, sampleRate, channels);
     }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.sensorium.CorruptInputException;
 import io.sensorium.LimitExceededException;
+import io.sensorium.SensoriumException;
 import io.sensorium.media.Picture;
 import io.sensorium.media.Pictures;
 import io.sensorium.media.Sound;
@@ -13,7 +14,10 @@ import io.sensorium.media.Sounds;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Random;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +47,166 @@ class FFmpegReaderTest {
         if (!container.equals("gif")) {
             byte[] cut = Arrays.copyOf(bytes, bytes.length * 2 / 3);
             assertThrows(CorruptInputException.class, () -> Pictures.decode(cut, "p", 48 * 32));
+        }
+    }
+
+    private static byte[] box(String type, byte[]... parts) {
+        int size = 8;
+        for (byte[] part : parts) {
+            size += part.length;
+        }
+        ByteBuffer out = ByteBuffer.allocate(size).putInt(size).put(type.getBytes(StandardCharsets.US_ASCII));
+        for (byte[] part : parts) {
+            out.put(part);
+        }
+        return out.array();
+    }
+
+    /** Numbers of 1, 2 or 4 bytes: {width, value} each. */
+    private static byte[] numbers(int[]... numbers) {
+        ByteBuffer out = ByteBuffer.allocate(4 * numbers.length);
+        for (int[] n : numbers) {
+            if (n[0] == 1) {
+                out.put((byte) n[1]);
+            } else if (n[0] == 2) {
+                out.putShort((short) n[1]);
+            } else {
+                out.putInt(n[1]);
+            }
+        }
+        return Arrays.copyOf(out.array(), out.position());
+    }
+
+    private static int[] u8(int value) {
+        return new int[] {1, value};
+    }
+
+    private static int[] u16(int value) {
+        return new int[] {2, value};
+    }
+
+    private static int[] u32(int value) {
+        return new int[] {4, value};
+    }
+
+    private static int find(byte[] bytes, String type) {
+        for (int i = 4; i + 4 <= bytes.length; i++) {
+            if (new String(bytes, i, 4, StandardCharsets.ISO_8859_1).equals(type)) {
+                return i - 4;
+            }
+        }
+        throw new AssertionError("no " + type);
+    }
+
+    private static byte[] content(byte[] bytes, String type) {
+        int at = find(bytes, type);
+        return Arrays.copyOfRange(bytes, at + 8, at + ByteBuffer.wrap(bytes).getInt(at));
+    }
+
+    /** An AVIF of 2×2 tiles of 64×64 pixels (ISO/IEC 23008-12, 6.6.2.3.2), of which width × height are shown. */
+    private static byte[] grid(int width, int height, int tileSize, int[]... colours) {
+        byte[][] tiles = new byte[4][];
+        byte[] configuration = {};
+        for (int i = 0; i < 4; i++) {
+            int[] colour = colours[i];
+            byte[] avif = Clips.make(
+                    "avif", new Clips.Video("libaom-av1", 64, 64, 1, 25, Clips.regular(1), frame -> colour), null);
+            tiles[i] = content(avif, "mdat");
+            configuration = content(avif, "av1C");
+        }
+        byte[] description = numbers(u8(0), u8(0), u8(1), u8(1), u16(width), u16(height));
+        byte[] brands = "avif\0\0\0\0avifmif1miaf".getBytes(StandardCharsets.US_ASCII);
+        byte[] start = box("ftyp", brands);
+        byte[] meta = {};
+        // Once to know its size, once with the offsets that follow from it.
+        for (int round = 0; round < 2; round++) {
+            int at = start.length + meta.length + 8;
+            byte[][] places = new byte[5][];
+            byte[][] entries = new byte[5][];
+            byte[][] properties = new byte[5][];
+            for (int item = 0; item < 5; item++) {
+                int size = item == 0 ? description.length : tiles[item - 1].length;
+                places[item] = numbers(u16(item + 1), u16(0), u16(1), u32(at), u32(size));
+                at += size;
+                byte[] type = (item == 0 ? "grid" : "av01").getBytes(StandardCharsets.US_ASCII);
+                entries[item] = box("infe", numbers(u32(2 << 24), u16(item + 1), u16(0)), type, new byte[1]);
+                properties[item] =
+                        item == 0 ? numbers(u16(1), u8(1), u8(3)) : numbers(u16(item + 1), u8(2), u8(0x81), u8(2));
+            }
+            byte[] all = numbers(u32(0), u32(5));
+            meta = box(
+                    "meta",
+                    numbers(u32(0)),
+                    box("hdlr", numbers(u32(0), u32(0)), "pict".getBytes(StandardCharsets.US_ASCII), new byte[13]),
+                    box("pitm", numbers(u32(0), u16(1))),
+                    box("iloc", numbers(u32(0), u8(0x44), u8(0), u16(5)), join(places)),
+                    box("iinf", numbers(u32(0), u16(5)), join(entries)),
+                    box("iref", numbers(u32(0)), box("dimg", numbers(u16(1), u16(4), u16(2), u16(3), u16(4), u16(5)))),
+                    box(
+                            "iprp",
+                            box(
+                                    "ipco",
+                                    box("av1C", configuration),
+                                    box("ispe", numbers(u32(0), u32(tileSize), u32(tileSize))),
+                                    box("ispe", numbers(u32(0), u32(width), u32(height)))),
+                            box("ipma", all, join(properties))));
+        }
+        return join(start, meta, box("mdat", description, join(tiles)));
+    }
+
+    private static byte[] join(byte[]... parts) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        for (byte[] part : parts) {
+            out.writeBytes(part);
+        }
+        return out.toByteArray();
+    }
+
+    @Test
+    void tilesAreOnePicture() {
+        int[][] colours = {{60, 128, 128}, {110, 128, 128}, {160, 128, 128}, {210, 128, 128}};
+        byte[] bytes = grid(100, 90, 64, colours);
+        Picture picture = Pictures.decode(bytes, "grid", 128 * 128);
+        assertEquals(100, picture.width());
+        assertEquals(90, picture.height());
+        for (int quarter = 0; quarter < 4; quarter++) {
+            for (int[] at : new int[][] {{5, 5}, {60, 60}, {quarter % 2 == 0 ? 60 : 30, quarter < 2 ? 60 : 20}}) {
+                int x = Math.min(99, at[0] + quarter % 2 * 64);
+                int y = Math.min(89, at[1] + quarter / 2 * 64);
+                int expected = (int) Math.round((colours[quarter][0] - 16) * 255.0 / 219);
+                assertEquals(expected, picture.pixels().get((y * 100 + x) * 3) & 255, 3, x + ", " + y);
+            }
+        }
+        assertThrows(LimitExceededException.class, () -> Pictures.decode(bytes, "grid", 128 * 128 - 1));
+        byte[] cut = Arrays.copyOf(bytes, bytes.length - 20);
+        assertThrows(CorruptInputException.class, () -> Pictures.decode(cut, "grid", 128 * 128));
+    }
+
+    @Test
+    void gridsThatDoNotFitAreRefused() {
+        int[][] colours = {{60, 128, 128}, {110, 128, 128}, {160, 128, 128}, {210, 128, 128}};
+        byte[] larger = grid(129, 90, 64, colours);
+        assertThrows(CorruptInputException.class, () -> Pictures.decode(larger, "larger", 1 << 20));
+        // Tiles that are told to be larger than they are: four of 20000×20000 would be 1.6 gigapixels.
+        byte[] bomb = grid(40_000, 40_000, 20_000, colours);
+        assertThrows(LimitExceededException.class, () -> Pictures.decode(bomb, "bomb", 1 << 20));
+        byte[] liar = grid(100, 90, 60, colours);
+        assertThrows(CorruptInputException.class, () -> Pictures.decode(liar, "liar", 1 << 20));
+        byte[] whole = grid(100, 90, 64, colours);
+        long seed = new Random().nextLong();
+        Random random = new Random(seed);
+        for (int round = 0; round < 200; round++) {
+            byte[] damaged = whole.clone();
+            for (int i = 1 + random.nextInt(3); i > 0; i--) {
+                damaged[random.nextInt(find(whole, "mdat") + 20)] = (byte) random.nextInt();
+            }
+            try {
+                Pictures.decode(damaged, "damaged", 1 << 20);
+            } catch (SensoriumException e) {
+                // Of whatever type.
+            } catch (RuntimeException e) {
+                throw new AssertionError("seed " + seed + ", round " + round, e);
+            }
         }
     }
 
