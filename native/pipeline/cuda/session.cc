@@ -621,6 +621,8 @@ void CudaSession::start(const Request& r) {
   } else {
     enqueue(true);
   }
+  // A graph does not say where its tokens lie, and requests in another order have others.
+  if (compression_ || !adapter_) device_output_.tokens = input_.tokens;
   stream_.check(runtime.event_record(event_, stream_.get()), "event");
   pending_ = true;
 }
