@@ -18,6 +18,24 @@ bool absorbing_pays(int64_t queries, int64_t in, int64_t heads, int64_t qk, int6
 
 }  // namespace
 
+AlignedArray<float> absorbed_queries(const float* q, int64_t queries, int64_t in, int64_t heads, int64_t qk,
+                                     const float* k_weight) {
+  const int64_t qk_dim = qk / heads;
+  AlignedArray<float> wide(checked_mul(checked_mul(queries, heads, "queries"), in, "queries"));
+  AlignedArray<double> sum(in);
+  for (int64_t r = 0; r < queries * heads; ++r) {  // row r: query r / heads, head r % heads
+    std::fill(sum.begin(), sum.end(), 0.0);
+    for (int64_t d = 0; d < qk_dim; ++d) {
+      const int64_t channel = r % heads * qk_dim + d;
+      const double factor = q[r / heads * qk + channel];
+      const float* w = k_weight + channel * in;
+      for (int64_t i = 0; i < in; ++i) sum[i] += factor * w[i];
+    }
+    std::copy(sum.begin(), sum.end(), wide.data() + r * in);
+  }
+  return wide;
+}
+
 LearnedCrossAttention::LearnedCrossAttention(const float* q, int64_t queries, int64_t in, int64_t heads,
                                              int64_t qk, int64_t v, const Tensors& t)
     : queries_(queries), in_(in), heads_(heads), qk_(qk), v_(v), precision_(t.k.precision) {
@@ -28,19 +46,8 @@ LearnedCrossAttention::LearnedCrossAttention(const float* q, int64_t queries, in
     kv_ = side_by_side({t.k, t.v}, {qk, v}, in);
     return;
   }
-  const int64_t qk_dim = qk / heads, v_dim = v / heads;
-  q_ = AlignedArray<float>(checked_mul(checked_mul(queries, heads, "queries"), in, "queries"));
-  AlignedArray<double> sum(in);
-  for (int64_t r = 0; r < queries * heads; ++r) {  // row r: query r / heads, head r % heads
-    std::fill(sum.begin(), sum.end(), 0.0);
-    for (int64_t d = 0; d < qk_dim; ++d) {
-      const int64_t channel = r % heads * qk_dim + d;
-      const double factor = q[r / heads * qk + channel];
-      const float* w = t.k.weight + channel * in;
-      for (int64_t i = 0; i < in; ++i) sum[i] += factor * w[i];
-    }
-    std::copy(sum.begin(), sum.end(), q_.data() + r * in);
-  }
+  const int64_t v_dim = v / heads;
+  q_ = absorbed_queries(q, queries, in, heads, qk, t.k.weight);
   v_heads_.reserve(static_cast<size_t>(heads));
   for (int64_t h = 0; h < heads; ++h) {
     v_heads_.emplace_back(t.v.weight + h * v_dim * in, t.v.bias ? t.v.bias + h * v_dim : nullptr, v_dim, in,

@@ -6,6 +6,10 @@
 
 namespace sns {
 
+/// The queries q [queries, qk] with W_K [qk, in] absorbed: [queries, heads·in].
+AlignedArray<float> absorbed_queries(const float* q, int64_t queries, int64_t in, int64_t heads, int64_t qk,
+                                     const float* k_weight);
+
 /// Attention of learned queries, the same for every sequence, over the inputs of each sequence. The queries
 /// are projected once, when the model is made. There are two ways to the same numbers:
 ///  - projected: K = x·W_Kᵀ + b_K and V = x·W_Vᵀ + b_V for every input, then attention;

@@ -10,6 +10,7 @@
 
 #include "compressors.h"
 #include "pipeline/codes.h"
+#include "pipeline/cuda/cross_attention.h"
 
 namespace sns {
 namespace {
@@ -373,6 +374,26 @@ TEST(CudaPipeline, OrderByTimeAndChunks) {
   }
 }
 
+/// A replayed graph of the one order says where its tokens lie after one of the other.
+TEST(CudaPipeline, OrdersHaveTheirOwnTokens) {
+  Random random(34);
+  SmallModel m(35);
+  m.sequence(16, false, false).text(Position::kNone);
+  Session session(std::make_shared<const Model>(cuda_engine(), m.parts), small_limits());
+  const std::vector<OwnedItem> items = {token_item(3, 16, random)};
+  const float* where[2] = {};
+  for (int turn = 0; turn < 4; ++turn) {
+    for (const bool timed : {false, true}) {
+      session.set_order(timed ? TokenOrder::kTime : TokenOrder::kItems, 0);
+      run(session, request(items));
+      const float* tokens = session.cuda()->device_output().tokens;
+      if (turn == 0) where[timed] = tokens;
+      EXPECT_EQ(where[timed], tokens) << turn;
+    }
+  }
+  EXPECT_NE(where[0], where[1]);
+}
+
 TEST(CudaPipeline, Encoders) {
   for (const int form : {0, 1, 2, 3}) {
     SCOPED_TRACE(form);
@@ -418,6 +439,31 @@ TEST(CudaPipeline, Compressors) {
     beside.cpu().set_latents(2);
     beside.cuda().set_latents(2);
     beside.compare(request(items, 4));
+  }
+}
+
+/// Wide tokens and few queries: the projections of keys and values are absorbed.
+TEST(CudaPipeline, AbsorbedCrossAttention) {
+  const int64_t d = 256;
+  const CudaDevicePtr device = cuda_engine()->cuda();
+  Random random(33);
+  Floats q(static_cast<size_t>(64 * d)), weight(static_cast<size_t>(d * d));
+  EXPECT_TRUE(
+      CudaLearnedCross(device, q.data(), 1, d, 4, d, d, {{weight.data()}, {weight.data()}}).absorbed());
+  EXPECT_FALSE(
+      CudaLearnedCross(device, q.data(), 64, d, 4, d, d, {{weight.data()}, {weight.data()}}).absorbed());
+  for (const Kind kind : {Kind::kAttentionPool, Kind::kMergedPool}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    SmallModel m = compressing(kind, 6, d);
+    for (auto& named : m.parts.tensors) {  // scores about as large as those of 16 channels
+      if (named.first.find("weight") == std::string::npos || named.second.dims.size() < 2) continue;
+      for (float& x : named.second.data) x *= 0.25f;
+    }
+    Beside beside(m);
+    std::vector<OwnedItem> items;
+    for (const int64_t tokens : {70, 0, 3}) items.push_back(token_item(tokens, d, random));
+    beside.compare(request(items, 3));
+    beside.compare(request({items[0]}));
   }
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "pipeline/cuda/compressors.h"
+#include "pipeline/cuda/cross_attention.h"
 
 namespace sns {
 namespace {
@@ -10,9 +11,9 @@ struct Weights final : CudaCompressor {
           Parallel& parallel)
       : config(c),
         d(d_model),
-        shape(AttentionShape::of_channels(c.heads, d_model, d_model)),
-        q(device, projected_probe(t, d_model, parallel).data(), d_model),
-        kv(device, t.in_weight + d_model * d_model, t.in_bias + d_model, 2 * d_model, d_model),
+        attention(device, projected_probe(t, d_model, parallel).data(), 1, d_model, c.heads, d_model, d_model,
+                  {{t.in_weight + d_model * d_model, t.in_bias + d_model},
+                   {t.in_weight + 2 * d_model * d_model, t.in_bias + 2 * d_model}}),
         out(device, t.o, d_model, d_model),
         up(device, t.up, c.mlp_hidden, d_model),
         down(device, t.down, d_model, c.mlp_hidden),
@@ -21,9 +22,8 @@ struct Weights final : CudaCompressor {
 
   PoolConfig config;
   int64_t d;
-  AttentionShape shape;
-  CudaArray<float> q;
-  CudaLinear kv, out, up, down;
+  CudaLearnedCross attention;
+  CudaLinear out, up, down;
   CudaNorm norm;
 };
 
@@ -33,22 +33,20 @@ class Compression final : public CudaCompression {
 
   void lay_out(Carver& carver, const CudaLimits& limits) override {
     const int64_t size = checked_mul(limits.max_sequences, w_.d, "max_sequences");
-    q_ = carver.take<float>(size);
     attended_ = carver.take<float>(size);
     normed_ = carver.take<float>(size);
     y_ = carver.take<float>(size);
-    kv_ = carver.take<float>(checked_mul(limits.max_tokens, 2 * w_.d, "max_tokens"));
+    w_.attention.lay_out(carver, limits.max_tokens, limits.max_sequences, attention_);
   }
   int64_t parcel_bytes(const CudaLimits& limits) const override {
     return limits.max_sequences * static_cast<int64_t>(sizeof(PackSegment)) +
            2 * static_cast<int64_t>(kAlign);
   }
   void put(const CudaCompressorInput& in, DeviceBlock& parcel) override {
-    repeat_.put(parcel, w_.q.data(), w_.d, in.cu_latents);
+    w_.attention.put(in.cu_latents, parcel, attention_);
   }
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const override {
-    return std::max(cuda_attention_scratch(device, w_.shape, limits.max_sequences, limits.max_tokens,
-                                           limits.max_sequences),
+    return std::max(w_.attention.scratch(device, limits.max_tokens, limits.max_sequences),
                     cuda_mlp_scratch(device, w_.up, limits.max_sequences));
   }
 
@@ -56,10 +54,8 @@ class Compression final : public CudaCompression {
                    const CudaScratch& scratch) override {
     const int64_t rows = in.cu_latents.total(), d = w_.d;
     if (rows == 0) return y_;
-    repeat_.run(stream, q_);
-    w_.kv.run(stream, in.tokens, d, in.cu_tokens.total(), kv_, 2 * d);
-    cuda_attention(stream, w_.shape, q_, d, kv_, 2 * d, attended_, in.cu_latents, in.cu_tokens, scratch,
-                   {false, in.sizes});
+    w_.attention.run(stream, in.tokens, in.sizes, in.cu_tokens, in.cu_latents, attention_, attended_,
+                     scratch);
     w_.out.run(stream, attended_, d, rows, y_, d);
     w_.norm.run(stream, y_, rows, normed_);
     cuda_mlp(stream, w_.up, w_.down, w_.config.activation, normed_, rows, y_, y_, scratch);
@@ -68,8 +64,8 @@ class Compression final : public CudaCompression {
 
  private:
   const Weights& w_;
-  float *q_ = nullptr, *kv_ = nullptr, *attended_ = nullptr, *normed_ = nullptr, *y_ = nullptr;
-  CudaRepeat repeat_;
+  float *attended_ = nullptr, *normed_ = nullptr, *y_ = nullptr;
+  CudaLearnedCross::Buffers attention_;
 };
 
 std::unique_ptr<CudaCompression> Weights::session() const { return std::make_unique<Compression>(*this); }

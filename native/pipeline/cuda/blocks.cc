@@ -104,11 +104,17 @@ AttentionCudaArgs bounded(const AttentionArgs& args, int64_t total_q, int64_t ma
 void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const float* q, int64_t ldq,
                     const float* kv, int64_t ldkv, float* y, const CudaOffsets& cu_q, const CudaOffsets& cu_k,
                     const CudaScratch& scratch, const CudaAttentionKeys& keys) {
-  if (cu_q.total() == 0) return;
   AttentionArgs args = attention_args(shape, q, ldq, kv, ldkv, y, cu_q.count, cu_q.device, cu_k.device);
-  args.precision = stream.precision();
   args.causal = keys.causal;
   args.key_weight = keys.weight;
+  cuda_attention(stream, args, cu_q, cu_k, scratch);
+}
+
+void cuda_attention(const CudaStream& stream, const AttentionArgs& given, const CudaOffsets& cu_q,
+                    const CudaOffsets& cu_k, const CudaScratch& scratch) {
+  if (cu_q.total() == 0) return;
+  AttentionArgs args = given;
+  args.precision = stream.precision();
   AttentionCudaArgs a = bounded(args, cu_q.total(), cu_q.longest(), cu_k.longest(), stream.device());
   // A request that would be split into more parts than there is room for is not split.
   if (static_cast<int64_t>(stream.ops().attention_workspace(a)) > scratch.bytes) a.multiprocessors = 1;

@@ -82,6 +82,9 @@ struct CudaAttentionKeys {
 void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const float* q, int64_t ldq,
                     const float* kv, int64_t ldkv, float* y, const CudaOffsets& cu_q, const CudaOffsets& cu_k,
                     const CudaScratch& scratch, const CudaAttentionKeys& keys = {});
+/// The same of any arguments, whose precision is the stream's; cu_q and cu_k are those of the offsets.
+void cuda_attention(const CudaStream& stream, const AttentionArgs& args, const CudaOffsets& cu_q,
+                    const CudaOffsets& cu_k, const CudaScratch& scratch);
 /// Bytes of scratch for this shape with up to so many queries and keys in all.
 int64_t cuda_attention_scratch(const CudaDevice& device, const AttentionShape& shape, int64_t max_q,
                                int64_t max_k, int64_t max_sequences);

@@ -8,10 +8,10 @@ CudaPerceiverCross::CudaPerceiverCross(const CudaDevicePtr& device, const Percei
                                        const PerceiverLayerTensors& t, Parallel& parallel)
     : shape_(s),
       start_(device, t.start, s.rows * s.dim),
-      q_(device, projected_queries(s, t, parallel).data(), s.rows * s.qk),
+      attention_(device, projected_queries(s, t, parallel).data(), s.rows, s.in, s.heads, s.qk, s.v,
+                 {t.k, t.v}),
       norm_inputs_(device, t.norm_inputs, s.in, s.norm_eps),
       norm_mlp_(device, t.norm_mlp, s.dim, s.norm_eps),
-      kv_(CudaLinear::side_by_side(device, {t.k, t.v}, {s.qk, s.v}, s.in)),
       out_(device, t.o, s.dim, s.v),
       up_(device, t.up, s.hidden, s.dim),
       down_(device, t.down, s.dim, s.hidden) {}
@@ -24,9 +24,8 @@ void CudaPerceiverCross::lay_out(Carver& carver, int64_t max_inputs, int64_t max
     return carver.take<float>(checked_mul(count, width, limit));
   };
   if (shape_.query_residual) b.start = take(rows, shape_.dim, field);
-  b.q = take(rows, shape_.qk, field);
   b.normed_inputs = take(max_inputs, shape_.in, "max_tokens");
-  b.kv = take(max_inputs, shape_.qk + shape_.v, "max_tokens");
+  attention_.lay_out(carver, max_inputs, max_sequences, b.attention);
   b.attended = take(rows, shape_.v, field);
   b.normed = take(rows, shape_.dim, field);
   b.y = take(rows, shape_.dim, field);
@@ -34,29 +33,22 @@ void CudaPerceiverCross::lay_out(Carver& carver, int64_t max_inputs, int64_t max
 
 void CudaPerceiverCross::put(const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const {
   if (shape_.query_residual) b.repeat_start.put(parcel, start_.data(), shape_.dim, cu_rows);
-  b.repeat_q.put(parcel, q_.data(), shape_.qk, cu_rows);
+  attention_.put(cu_rows, parcel, b.attention);
 }
 
 int64_t CudaPerceiverCross::scratch(const CudaDevice& device, int64_t max_inputs,
                                     int64_t max_sequences) const {
   const int64_t rows = checked_mul(max_sequences, shape_.rows, "max_sequences");
-  return std::max(
-      cuda_attention_scratch(device, AttentionShape::of_channels(shape_.heads, shape_.qk, shape_.v), rows,
-                             max_inputs, max_sequences),
-      cuda_mlp_scratch(device, up_, rows));
+  return std::max(attention_.scratch(device, max_inputs, max_sequences), cuda_mlp_scratch(device, up_, rows));
 }
 
 void CudaPerceiverCross::run(const CudaStream& stream, const float* inputs, const float* sizes,
                              const CudaOffsets& cu_inputs, const CudaOffsets& cu_rows, const Buffers& b,
                              const CudaScratch& scratch) const {
-  const int64_t rows = cu_rows.total(), count = cu_inputs.total(), ldkv = shape_.qk + shape_.v;
-  norm_inputs_.run(stream, inputs, count, b.normed_inputs);
-  kv_.run(stream, b.normed_inputs, shape_.in, count, b.kv, ldkv);
-  b.repeat_q.run(stream, b.q);
+  const int64_t rows = cu_rows.total();
+  norm_inputs_.run(stream, inputs, cu_inputs.total(), b.normed_inputs);
   if (shape_.query_residual) b.repeat_start.run(stream, b.start);
-  const AttentionShape shape = AttentionShape::of_channels(shape_.heads, shape_.qk, shape_.v);
-  cuda_attention(stream, shape, b.q, shape_.qk, b.kv, ldkv, b.attended, cu_rows, cu_inputs, scratch,
-                 {false, sizes});
+  attention_.run(stream, b.normed_inputs, sizes, cu_inputs, cu_rows, b.attention, b.attended, scratch);
   out_.run(stream, b.attended, shape_.v, rows, b.y, shape_.dim, shape_.query_residual ? b.start : nullptr);
   norm_mlp_.run(stream, b.y, rows, b.normed);
   cuda_mlp(stream, up_, down_, shape_.activation, b.normed, rows, b.y, b.y, scratch);

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "pipeline/cuda/compressor.h"
+#include "pipeline/cuda/cross_attention.h"
 #include "pipeline/perceiver.h"
 
 namespace sns {
@@ -12,11 +12,12 @@ namespace sns {
 class CudaPerceiverCross {
  public:
   struct Buffers {
-    float *start = nullptr, *q = nullptr;           ///< [rows, dim], [rows, qk] of all sequences
-    float *normed_inputs = nullptr, *kv = nullptr;  ///< [inputs, in], [inputs, qk + v]
-    float *attended = nullptr, *normed = nullptr;   ///< [rows, v], [rows, dim]
-    float* y = nullptr;                             ///< [rows, dim], the result
-    CudaRepeat repeat_start, repeat_q;
+    float* start = nullptr;          ///< [rows, dim] of all sequences
+    float* normed_inputs = nullptr;  ///< [inputs, in]
+    CudaLearnedCross::Buffers attention;
+    float *attended = nullptr, *normed = nullptr;  ///< [rows, v], [rows, dim]
+    float* y = nullptr;                            ///< [rows, dim], the result
+    CudaRepeat repeat_start;
   };
 
   CudaPerceiverCross(const CudaDevicePtr& device, const PerceiverCross::Shape& shape,
@@ -31,9 +32,10 @@ class CudaPerceiverCross {
 
  private:
   PerceiverCross::Shape shape_;
-  CudaArray<float> start_, q_;
+  CudaArray<float> start_;
+  CudaLearnedCross attention_;
   CudaNorm norm_inputs_, norm_mlp_;
-  CudaLinear kv_, out_, up_, down_;
+  CudaLinear out_, up_, down_;
 };
 
 /// Perceiver and Perceiver IO on the GPU.
