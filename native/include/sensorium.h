@@ -45,7 +45,8 @@ enum {
 
 enum { SNS_DEVICE_CPU = 0, SNS_DEVICE_CUDA = 1 };
 /* STRICT: accuracy of fp32. FAST: matrix products of bfloat16 with fp32 sums where the device has units for them, fp32
- * elsewhere; the transform of sound, resizing, norms, softmax and codes stay as they are. */
+ * elsewhere; patches of bytes on AVX-512 VNNI instead by exact pixels and weights of one or two bytes. NMSE at most
+ * 2e-5 a product. The transform of sound, resizing, norms, softmax and codes stay as they are. */
 enum { SNS_PRECISION_STRICT = 0, SNS_PRECISION_FAST = 1 };
 enum { SNS_MODALITY_IMAGE = 0, SNS_MODALITY_AUDIO = 1, SNS_MODALITY_TEXT = 2, SNS_MODALITY_COUNT = 3 };
 
@@ -119,7 +120,7 @@ typedef struct sns_device_info {
   int32_t units;          /* CPU: logical processors this process may use; CUDA: multiprocessors */
   int64_t memory_bytes;
   char name[128];
-  char isa[64];           /* CPU: "avx512 (+vnni +bf16)"; CUDA: "sm_90" */
+  char isa[64];           /* CPU: "avx512 (+vnni +vbmi +bf16)"; CUDA: "sm_90" */
   char cause[256];
 } sns_device_info;
 

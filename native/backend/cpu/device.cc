@@ -81,6 +81,7 @@ std::string cpu_isa() {
   std::string text = isa_name(isa());
   std::string more;
   if (has_avx512_vnni()) more += " +vnni";
+  if (has_avx512_vbmi()) more += " +vbmi";
   if (has_avx512_bf16()) more += " +bf16";
   return more.empty() ? text : text + " (" + more.substr(1) + ")";
 }

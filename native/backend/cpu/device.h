@@ -11,7 +11,7 @@ int cpu_processors();
 int64_t cpu_memory_bytes();
 /// The processor's marketing name, or the architecture where it has none.
 std::string cpu_name();
-/// The instruction set in use and its extensions: "avx512 (+vnni +bf16)".
+/// The instruction set in use and its extensions: "avx512 (+vnni +vbmi +bf16)".
 std::string cpu_isa();
 
 }  // namespace sns

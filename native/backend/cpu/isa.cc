@@ -58,6 +58,14 @@ bool has_avx512_vnni() {
 #endif
 }
 
+bool has_avx512_vbmi() {
+#if defined(__x86_64__)
+  return has_avx512_vnni() && __builtin_cpu_supports("avx512vbmi");
+#else
+  return false;
+#endif
+}
+
 bool has_avx512_bf16() {
 #if defined(__x86_64__)
   return isa() == Isa::kAvx512 && __builtin_cpu_supports("avx512bf16");

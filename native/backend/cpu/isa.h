@@ -10,8 +10,10 @@ enum class Isa : int { kSse4 = 0, kAvx2 = 1, kAvx512 = 2, kNeon = 3 };
 Isa isa();
 const char* isa_name(Isa isa);
 
-/// AVX-512 VNNI and BF16 present, and not capped away (SENSORIUM_MAX_ISA below avx512 hides them).
+/// AVX-512 VNNI, VNNI with VBMI, and BF16 present, and not capped away (SENSORIUM_MAX_ISA below avx512 hides
+/// them).
 bool has_avx512_vnni();
+bool has_avx512_vbmi();
 bool has_avx512_bf16();
 
 }  // namespace sns

@@ -69,6 +69,7 @@ struct PatchEmbedArgs {
   bool normalised = false;  ///< the image holds finished pixel values: scale and shift are not applied
 };
 
+/// kStrict's bound; kFast's is kLinearFastNmse.
 constexpr double kPatchEmbedNmse = 1e-10;
 
 size_t patch_embed_scratch(const PatchEmbedWeights& w, int64_t height, int64_t width, int threads);

@@ -84,7 +84,7 @@ public final class Device {
         return name;
     }
 
-    /** The instructions that kernels use, such as {@code avx512 (+vnni +bf16)} or {@code sm_90}. */
+    /** The instructions that kernels use, such as {@code avx512 (+vnni +vbmi +bf16)} or {@code sm_90}. */
     public String isa() {
         return isa;
     }
