@@ -17,7 +17,7 @@ bool fits(const std::vector<double>& w, double step) {
   for (size_t slice = 0; slice < w.size(); slice += static_cast<size_t>(kSlice)) {
     int64_t spares = 0;
     for (size_t k = slice; k < slice + static_cast<size_t>(kSlice); ++k) {
-      const auto most = static_cast<int64_t>(std::ceil(std::abs(w[k]) * per_step));
+      const auto most = static_cast<int64_t>(std::abs(w[k]) * per_step) + 1;
       if (most > 127) spares += (most - 1) / 127;
     }
     if (spares > kSpares) return false;
