@@ -1,6 +1,7 @@
 // Times the stages of the device pipeline through the product's own sessions, one JSON line each:
-// gpu_stages [--batches 1,256] [--repeats N] [--precision strict|fast]. The library is libsensorium_cuda.so,
-// or what SENSORIUM_CUDA_LIBRARY names. Exit 3: no GPU can be used.
+// gpu_stages [--batches 1,256] [--repeats N] [--precision strict|fast] [--sizes full|tiny]. The library is
+// libsensorium_cuda.so, or what SENSORIUM_CUDA_LIBRARY names; tiny sizes are a trial, on the host SIMT
+// executor too. Exit 3: no GPU can be used.
 
 #include <algorithm>
 #include <chrono>
@@ -43,17 +44,16 @@ struct Ceilings {
 };
 
 /// Copies on the device and one large bfloat16 product of the project's own GEMM, measured in this run.
-Ceilings measure(const CudaDevicePtr& device, int repeats, bool small) {
+Ceilings measure(const CudaDevicePtr& device, int repeats, bool tiny) {
   Ceilings c;
   CudaStream stream(device);
   const auto wait = [&] { stream.synchronize(); };
-  const int64_t bytes = small ? 1 << 20 : int64_t{1} << 30;
+  const int64_t bytes = tiny ? 1 << 20 : int64_t{1} << 30;
   CudaBlock a(device, CudaBlock::Place::kDevice, bytes), b(device, CudaBlock::Place::kDevice, bytes);
   stream.fill(a.data(), 0, bytes);
   c.bytes_per_s = 2.0 * static_cast<double>(bytes) /
-                  median(
-                      repeats, [&] { stream.copy(b.data(), a.data(), bytes); }, wait, 4);
-  const int64_t n = small ? 64 : 8192;
+                  median(repeats, [&] { stream.copy(b.data(), a.data(), bytes); }, wait, 4);
+  const int64_t n = tiny ? 64 : 8192;
   std::vector<float> ones(static_cast<size_t>(n * n), 0.5f);
   const CudaLinear w(device, ones.data(), nullptr, n, n);
   const CudaArray<float> x(device, ones.data(), n * n);
@@ -121,69 +121,71 @@ void add(Stage& s, int64_t batch, Modality modality, Format format, std::vector<
   }
 }
 
+std::string text(int64_t n) { return std::to_string(n); }
+
 /// ViT-B/16: 224×224 bytes → 196 tokens of 768.
-Stage patch_embed(int64_t batch) {
+Stage patch_embed(int64_t batch, bool tiny) {
+  const int64_t side = tiny ? 32 : 224, tokens = side / 16 * (side / 16), d = tiny ? 32 : 768;
   Stage s;
   s.name = "patch_embed";
-  s.shape = "224x224 u8 -> 196x768";
-  s.weights.sequence(768);
+  s.shape = text(side) + "x" + text(side) + " u8 -> " + text(tokens) + "x" + text(d);
+  s.weights.sequence(d);
   ImageConfig c;
   c.has_bias = true;
   for (int i = 0; i < 3; ++i) c.mean[i] = c.std[i] = 0.5f;
   s.weights.parts.image = c;
-  s.weights.affine("image.patch", 768, 768);
-  s.limits = {batch, batch, 196 * batch, 224 * 224, 0};
-  add(s, batch, Modality::kImage, Format::kU8Hwc, {224, 224, 3}, 224 * 224 * 3);
-  const double b = static_cast<double>(batch);
-  s.bytes = b * (224 * 224 * 3 + 196 * 768 * 4) + 768 * 768 * 2;
-  s.flops = b * 2.0 * 196 * 768 * 768;
+  s.weights.affine("image.patch", d, 768);
+  s.limits = {batch, batch, tokens * batch, side * side, 0};
+  add(s, batch, Modality::kImage, Format::kU8Hwc, {side, side, 3}, static_cast<size_t>(side * side * 3));
+  s.bytes = static_cast<double>(batch * (side * side * 3 + tokens * d * 4) + d * 768 * 2);
+  s.flops = 2.0 * static_cast<double>(batch * tokens * d * 768);
   return s;
 }
 
 /// 10 s at 16 kHz, n_fft 400, hop 160, 128 mels, projected to one token a frame.
-Stage log_mel(int64_t batch) {
+Stage log_mel(int64_t batch, bool tiny) {
+  const int64_t samples = tiny ? 1600 : 160000, frames = samples / 160 + 1, d = tiny ? 32 : 768;
   Stage s;
   s.name = "log_mel_project";
-  s.shape = "10 s s16 -> 1001x128 -> 1001x768";
-  s.weights.sequence(768);
+  s.shape = text(samples) + " s16 -> " + text(frames) + "x128 -> " + text(frames) + "x" + text(d);
+  s.weights.sequence(d);
   AudioConfig c;
   c.log_mel.hop = 160;
   c.log_mel.log = LogKind::kLog10;
   c.has_bias = true;
   s.weights.parts.audio = c;
-  s.weights.affine("audio.frame", 768, 128);
-  s.limits = {batch, batch, 1001 * batch, 0, 160000};
-  add(s, batch, Modality::kAudio, Format::kS16Pcm, {160000}, 320000);
-  const double b = static_cast<double>(batch);
-  s.bytes = b * (320000 + 1001.0 * 128 * 8 + 1001.0 * 768 * 4);
-  s.flops = b * 1001 * (2.5 * 400 * 9 + 2.0 * 128 * 768);
+  s.weights.affine("audio.frame", d, 128);
+  s.limits = {batch, batch, frames * batch, 0, samples};
+  add(s, batch, Modality::kAudio, Format::kS16Pcm, {samples}, static_cast<size_t>(2 * samples));
+  s.bytes = static_cast<double>(batch * (2 * samples + frames * 128 * 8 + frames * d * 4));
+  s.flops = static_cast<double>(batch * frames * (9000 + 2 * 128 * d));  // 2.5·400·log2 400 of a real FFT
   return s;
 }
 
 /// 256 latents read 4096 tokens of 1024 (8 heads), one layer.
-Stage perceiver(int64_t batch) {
+Stage perceiver(int64_t batch, bool tiny) {
+  const int64_t latents = tiny ? 16 : 256, tokens = tiny ? 40 : 4096, d = tiny ? 32 : 1024;
   Stage s;
-  const int64_t d = 1024;
   s.name = "perceiver";
-  s.shape = "256 latents x 4096 tokens, d 1024, 8 heads";
+  s.shape = text(latents) + " latents x " + text(tokens) + " tokens, d " + text(d) + ", 8 heads";
   s.weights.sequence(d);
   PerceiverConfig c;
-  c.num_latents = 256;
+  c.num_latents = latents;
   c.d_latents = c.cross_qk = c.cross_v = c.self_qk = c.self_v = d;
   c.cross_heads = c.self_heads = 8;
   s.weights.parts.perceiver = c;
-  s.weights.tensor("perceiver.latents", {256, d});
+  s.weights.tensor("perceiver.latents", {latents, d});
   for (const char* name : {"norm_latents", "norm_inputs", "norm_mlp"}) {
     s.weights.norm(std::string("perceiver.cross.") + name, d);
   }
   for (const char* name : {"q", "k", "v", "o", "mlp.up", "mlp.down"}) {
     s.weights.affine(std::string("perceiver.cross.") + name, d, d);
   }
-  s.limits = {batch, batch, 4096 * batch, 0, 0};
-  add(s, batch, Modality::kText, Format::kF32Tokens, {4096, d}, static_cast<size_t>(4096 * d * 4));
-  const double b = static_cast<double>(batch);
-  s.bytes = b * (4096.0 * d * 4 + 256.0 * d * 4) + 6.0 * d * d * 2;
-  s.flops = b * (2.0 * 4096 * d * 2 * d + 4.0 * 256 * 4096 * d + 2.0 * 256 * d * d * 3);
+  s.limits = {batch, batch, tokens * batch, 0, 0};
+  add(s, batch, Modality::kText, Format::kF32Tokens, {tokens, d}, static_cast<size_t>(tokens * d * 4));
+  s.bytes = static_cast<double>(batch * (tokens + latents) * d * 4 + 6 * d * d * 2);
+  s.flops =
+      static_cast<double>(batch * (4 * tokens * d * d + 4 * latents * tokens * d + 6 * latents * d * d));
   return s;
 }
 
@@ -205,8 +207,7 @@ void time_stage(Stage& s, const std::shared_ptr<Engine>& engine, int64_t batch, 
   session.cuda()->use_stream(stream.get());
   double seconds = 0;
   if (host) {
-    seconds = median(
-        repeats, [&] { session.run(source, count); }, [] {}, 1);
+    seconds = median(repeats, [&] { session.run(source, count); }, [] {}, 1);
   } else {
     seconds = median(
         repeats, [&] { session.cuda()->recompute(); }, [&] { stream.synchronize(); }, batch == 1 ? 20 : 1);
@@ -221,7 +222,7 @@ void time_stage(Stage& s, const std::shared_ptr<Engine>& engine, int64_t batch, 
   std::fflush(stdout);
 }
 
-int run(const std::vector<int64_t>& batches, int repeats, Precision precision, bool small) {
+int run(const std::vector<int64_t>& batches, int repeats, Precision precision, bool tiny) {
   std::string cause;
   const sns_cuda_table* table = cuda_table(&cause);
   char why[256] = {};
@@ -234,7 +235,7 @@ int run(const std::vector<int64_t>& batches, int repeats, Precision precision, b
   sns_cuda_device info = {};
   table->device_info(0, &info, why, sizeof(why));
   const auto engine = std::make_shared<Engine>(1, precision, device);
-  const Ceilings ceilings = measure(device, repeats, small);
+  const Ceilings ceilings = measure(device, repeats, tiny);
   std::printf("{\"device\": \"%s\", \"precision\": \"%s\", \"gbytes_per_s\": %.1f, \"tflops\": %.2f}\n",
               info.name, precision == Precision::kFast ? "fast" : "strict", ceilings.bytes_per_s / 1e9,
               ceilings.flops_per_s / 1e12);
@@ -242,9 +243,9 @@ int run(const std::vector<int64_t>& batches, int repeats, Precision precision, b
     for (auto* make : {patch_embed, log_mel, perceiver}) {
       for (const bool host : {false, true}) {
         if (host && batch > 1) continue;
-        Stage s = make(make == perceiver ? std::min<int64_t>(batch, 64) : batch);
-        time_stage(s, engine, make == perceiver ? std::min<int64_t>(batch, 64) : batch, repeats, ceilings,
-                   host);
+        const int64_t count = make == perceiver ? std::min<int64_t>(batch, 64) : batch;
+        Stage s = make(count, tiny);
+        time_stage(s, engine, count, repeats, ceilings, host);
       }
     }
   }
@@ -257,7 +258,7 @@ int run(const std::vector<int64_t>& batches, int repeats, Precision precision, b
 int main(int argc, char** argv) {
   std::vector<int64_t> batches = {1, 256};
   int repeats = 30;
-  bool small = false;
+  bool tiny = false;
   auto precision = sns::Precision::kStrict;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string key = argv[i], value = argv[i + 1];
@@ -273,15 +274,17 @@ int main(int argc, char** argv) {
       repeats = std::max(1, std::atoi(value.c_str()));
     } else if (key == "--precision") {
       precision = value == "fast" ? sns::Precision::kFast : sns::Precision::kStrict;
-    } else if (key == "--ceilings") {
-      small = value == "small";  // for a trial on the SIMT executor
+    } else if (key == "--sizes") {
+      tiny = value == "tiny";
     } else {
-      std::fprintf(stderr, "gpu_stages [--batches 1,256] [--repeats 30] [--precision strict|fast]\n");
+      std::fprintf(
+          stderr,
+          "gpu_stages [--batches 1,256] [--repeats 30] [--precision strict|fast] [--sizes full|tiny]\n");
       return 2;
     }
   }
   try {
-    return sns::run(batches, repeats, precision, small);
+    return sns::run(batches, repeats, precision, tiny);
   } catch (const sns::Error& e) {
     std::fprintf(stderr, "gpu_stages: %s\n", e.what());
     return 1;

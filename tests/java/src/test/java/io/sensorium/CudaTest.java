@@ -24,6 +24,16 @@ class CudaTest {
 
     @Test
     void sessions() throws Exception {
+        run("all");
+    }
+
+    /** CUDA's libraries are links to nothing that can be opened. */
+    @Test
+    void withoutCuFft() throws Exception {
+        run(CudaChecks.NO_FFT);
+    }
+
+    private void run(String what) throws Exception {
         String library = System.getenv("SENSORIUM_CUDA_LIBRARY");
         boolean onGpu = library != null && !library.isEmpty();
         if (!onGpu) {
@@ -41,15 +51,21 @@ class CudaTest {
                         "--enable-native-access=ALL-UNNAMED",
                         "-cp",
                         System.getProperty("java.class.path"),
-                        CudaChecks.class.getName())
+                        CudaChecks.class.getName(),
+                        what)
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile());
         builder.environment().put("SENSORIUM_CUDA_LIBRARY", library);
-        if (!onGpu) { // the executor's library has cuFFT's functions, too
+        boolean missing = what.equals(CudaChecks.NO_FFT);
+        if (!onGpu || missing) { // the executor's library has cuFFT's functions, too
+            Path target = missing ? Files.createFile(temporary.resolve("empty")) : Path.of(library);
             Path fft = Files.createDirectory(temporary.resolve("cufft"));
             for (String name :
                     List.of("libcufft.so.12", "libcudart.so.13", "libcuda.so.1")) { // what the presets link to
-                Files.createSymbolicLink(fft.resolve(name), Path.of(library));
+                if (missing && name.startsWith("libcuda.")) { // the driver's, which a GPU's engine needs
+                    continue;
+                }
+                Files.createSymbolicLink(fft.resolve(name), target);
             }
             builder.environment().put("LD_LIBRARY_PATH", fft.toString());
         }
