@@ -18,6 +18,12 @@ const OpCheck& checked_op(int64_t index) {
   return ops[static_cast<size_t>(index)];
 }
 
+Parity run_case(Engine& engine, const OpCheck& op, uint64_t seed) {
+  if (!engine.cuda()) return op.parity(seed, engine.parallel());
+  if (!op.cuda_parity) throw Error(Code::kUnavailable, "op", std::string(op.name) + ": has no CUDA kernel");
+  return op.cuda_parity(seed, engine.cuda());
+}
+
 double median_seconds(const Work& work, int64_t repeats, Parallel& parallel) {
   work.run(parallel);  // pages, caches and threads are warm from here on
   std::vector<double> seconds(static_cast<size_t>(repeats));
@@ -40,13 +46,18 @@ int32_t sns_check_op_count(int64_t* out) {
   return sns::guard([&] { *sns::not_null(out, "out") = static_cast<int64_t>(sns::op_checks().size()); });
 }
 
+const char* sns_check_op_name(int64_t index) {
+  const auto& ops = sns::op_checks();
+  return index < 0 || index >= static_cast<int64_t>(ops.size()) ? nullptr
+                                                                : ops[static_cast<size_t>(index)].name;
+}
+
 int32_t sns_check_parity(sns_engine engine, int64_t index, int64_t seed, sns_check_report* out) {
   return sns::guard([&] {
     sns::not_null(engine, "engine");
     sns::checked_struct(out, "out");
     const sns::OpCheck& op = sns::checked_op(index);
-    const sns::Parity parity =
-        op.parity(static_cast<uint64_t>(seed), sns::cpu_engine(engine, "check")->parallel());
+    const sns::Parity parity = sns::run_case(*engine->engine, op, static_cast<uint64_t>(seed));
     sns_check_report report = {};
     report.struct_size = sizeof(report);
     sns::copy_text(op.name, report.op);
@@ -83,7 +94,7 @@ int32_t sns_check_timing(sns_engine engine, int64_t index, int64_t work, int64_t
     }
     const sns::Work& w = works[static_cast<size_t>(work)];
     std::lock_guard<std::mutex> lock(engine->check_mutex);
-    sns::Parallel& parallel = sns::cpu_engine(engine, "check")->parallel();
+    sns::Parallel& parallel = sns::cpu_engine(engine, "timing")->parallel();
     if (!engine->ceiling) engine->ceiling = sns::measure_ceiling(parallel);
     sns_timing_report report = {};
     report.struct_size = sizeof(report);
@@ -109,7 +120,7 @@ int32_t sns_check_ceiling(sns_engine engine, double* gflops, double* bf16_gflops
     sns::not_null(bf16_gflops, "bf16_gflops");
     sns::not_null(gbytes_per_s, "gbytes_per_s");
     std::lock_guard<std::mutex> lock(engine->check_mutex);
-    const sns::Ceiling ceiling = sns::measure_ceiling(sns::cpu_engine(engine, "check")->parallel());
+    const sns::Ceiling ceiling = sns::measure_ceiling(sns::cpu_engine(engine, "timing")->parallel());
     engine->ceiling = ceiling;
     *gflops = ceiling.gflops;
     *bf16_gflops = ceiling.bf16_gflops;

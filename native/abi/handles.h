@@ -10,6 +10,7 @@
 #include "ops/top_k/top_k.h"
 #include "pipeline/audio_stream.h"
 #include "pipeline/codes.h"
+#include "pipeline/cuda/search.h"
 #include "pipeline/cuda/stages.h"
 #include "pipeline/session.h"
 #include "sensorium.h"
@@ -84,5 +85,7 @@ struct sns_codebook_t {
 
 struct sns_index_t {
   std::shared_ptr<sns::Engine> engine;
-  sns::TopKVectors vectors;
+  int64_t dim;
+  std::unique_ptr<const sns::TopKVectors> vectors;  ///< of a CPU engine
+  std::unique_ptr<sns::CudaSearch> cuda;            ///< of a CUDA engine
 };

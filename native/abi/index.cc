@@ -26,7 +26,15 @@ int32_t sns_index_create(sns_engine engine, const float* vectors, int64_t count,
     sns::not_null(out, "out");
     if (dim < 1) sns::invalid("dim", std::to_string(dim) + " is below 1");
     sns::check_rows("vectors", vectors, "count", count, dim);
-    *out = new sns_index_t{engine->engine, sns::TopKVectors(vectors, count, dim)};
+    auto index = std::make_unique<sns_index_t>();
+    index->engine = engine->engine;
+    index->dim = dim;
+    if (const auto& cuda = engine->engine->cuda()) {
+      index->cuda = std::make_unique<sns::CudaSearch>(cuda, vectors, count, dim);
+    } else {
+      index->vectors = std::make_unique<const sns::TopKVectors>(vectors, count, dim);
+    }
+    *out = index.release();
   });
 }
 
@@ -37,7 +45,7 @@ int32_t sns_index_search(sns_index index, const float* queries, int64_t n, int64
     if (k < 1 || k > sns::kMaxTopK) {
       sns::invalid("k", std::to_string(k) + " is not in [1, " + std::to_string(sns::kMaxTopK) + "]");
     }
-    sns::check_rows("queries", queries, "n", n, index->vectors.dim());
+    sns::check_rows("queries", queries, "n", n, index->dim);
     sns::checked_mul(n, k, "n");
     if (n == 0) return;
     sns::TopKArgs a;
@@ -46,9 +54,13 @@ int32_t sns_index_search(sns_index index, const float* queries, int64_t n, int64
     a.k = k;
     a.ids = sns::not_null(ids, "ids");
     a.scores = sns::not_null(scores, "scores");
+    if (index->cuda) {
+      index->cuda->run(a);
+      return;
+    }
     sns::Engine& e = *index->engine;
-    auto scratch = e.lease(sns::top_k_scratch(index->vectors, a, e.threads()));
-    sns::top_k_cpu(index->vectors, a, scratch.data(), e.parallel());
+    auto scratch = e.lease(sns::top_k_scratch(*index->vectors, a, e.threads()));
+    sns::top_k_cpu(*index->vectors, a, scratch.data(), e.parallel());
   });
 }
 

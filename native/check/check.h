@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/parallel.h"
 
 namespace sns {
+
+class CudaDevice;
 
 /// One random case of an op compared with its float64 oracle.
 struct Parity {
@@ -34,6 +37,8 @@ struct OpCheck {
   const char* name;
   Parity (*parity)(uint64_t seed, Parallel& parallel);
   std::vector<Work> (*works)();
+  /// The same cases by the op's CUDA kernels; null: there are none.
+  Parity (*cuda_parity)(uint64_t seed, const std::shared_ptr<const CudaDevice>& device);
 };
 
 /// All ops, in the order of the data's road.

@@ -139,8 +139,8 @@ typedef struct sns_engine_config {
   int32_t precision; /* SNS_PRECISION_* of the models made from it */
 } sns_engine_config;
 
-/* On CUDA models and sessions, codebooks, log-mel, resampling and resizing by themselves run on the GPU. What has no form
- * there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
+/* On CUDA models and sessions, indexes, codebooks, log-mel, resampling and resizing by themselves run on the GPU. What has
+ * no form there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
  *   image.temporal_patch   patches over more than 16 frames
  *   audio.log_mel.n_fft    (n_fft of a log-mel by itself) above 4096 or with a prime factor above 5, without cuFFT: see
  *                          sns_engine_fft
@@ -817,7 +817,10 @@ typedef struct sns_timing_report {
 } sns_timing_report;
 
 SNS_API int32_t sns_check_op_count(int64_t* out);
-/* Random case number `seed` of op `index`. */
+/* Null outside [0, count). */
+SNS_API const char* sns_check_op_name(int64_t index);
+/* Random case number `seed` of op `index`, by the CPU's kernels or, of a CUDA engine, by the GPU's.
+ * SNS_ERROR_UNAVAILABLE where the op has none for this GPU. Timing and ceiling are the CPU's. */
 SNS_API int32_t sns_check_parity(sns_engine engine, int64_t index, int64_t seed, sns_check_report* out);
 SNS_API int32_t sns_check_work_count(int64_t index, int64_t* out);
 SNS_API int32_t sns_check_timing(sns_engine engine, int64_t index, int64_t work, int64_t repeats,

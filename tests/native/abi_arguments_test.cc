@@ -314,7 +314,7 @@ TEST(SessionArguments, Limits) {
   expect_error(kInvalid, "limits.struct_size", sns_session_create(model.get(), &l, &s));
   struct {
     const char* name;
-    int64_t sns_session_limits::*field;
+    int64_t sns_session_limits::* field;
     int64_t least;
   } const fields[] = {{"max_items", &sns_session_limits::max_items, 1},
                       {"max_sequences", &sns_session_limits::max_sequences, 1},
@@ -586,6 +586,9 @@ TEST(Check, Timing) {
   expect_error(kInvalid, "engine", sns_check_timing(nullptr, 0, 0, 1, &report));
   expect_error(kInvalid, "out", sns_check_timing(engine.get(), 0, 0, 1, nullptr));
   expect_error(kInvalid, "out", sns_check_op_count(nullptr));
+  EXPECT_STREQ("resize", sns_check_op_name(0));
+  EXPECT_EQ(nullptr, sns_check_op_name(-1));
+  EXPECT_EQ(nullptr, sns_check_op_name(ops));
   expect_error(kInvalid, "out", sns_check_work_count(0, nullptr));
   expect_error(kInvalid, "index", sns_check_work_count(-1, &works));
   auto parity = sized<sns_check_report>();

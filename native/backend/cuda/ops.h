@@ -1,8 +1,10 @@
 #pragma once
 
 #include "ops/attention/attention_cuda.h"
+#include "ops/contrastive/contrastive_cuda.h"
 #include "ops/embed/embed_cuda.h"
 #include "ops/gated_mlp/gated_mlp_cuda.h"
+#include "ops/gemm/gemm_cuda.h"
 #include "ops/l2_normalize/l2_normalize_cuda.h"
 #include "ops/layer_norm/layer_norm_cuda.h"
 #include "ops/linear/linear_cuda.h"
@@ -16,6 +18,8 @@
 #include "ops/rotary/rotary_cuda.h"
 #include "ops/segment_mean/segment_mean_cuda.h"
 #include "ops/token_merge/token_merge_cuda.h"
+#include "ops/top_k/top_k_cuda.h"
+#include "ops/vector_quantize/kmeans_cuda.h"
 #include "ops/vector_quantize/vector_quantize_cuda.h"
 
 namespace sns::gpu {
@@ -45,16 +49,28 @@ struct Ops {
   decltype(&resize_f32_cuda) resize_f32;
   decltype(&segment_mean_cuda) segment_mean;
   decltype(&l2_normalize_cuda) l2_normalize;
+  decltype(&resample_cuda) resample;
   decltype(&rotary_table_cuda) rotary_table;
   decltype(&rotary_cuda) rotary;
-  decltype(&resample_cuda) resample;
+  decltype(&gemm_cuda) gemm;
   decltype(&token_merge_cuda) token_merge;
   decltype(&token_merge_cuda_workspace) token_merge_workspace;
+  decltype(&vector_quantize_cuda) vector_quantize;
+  decltype(&vector_quantize_cuda_workspace) vector_quantize_workspace;
   decltype(&residual_quantize_cuda) residual_quantize;
   decltype(&residual_quantize_cuda_workspace) residual_quantize_workspace;
   decltype(&residual_decode_cuda) residual_decode;
   decltype(&fsq_encode_cuda) fsq_encode;
   decltype(&fsq_decode_cuda) fsq_decode;
+  decltype(&kmeans_cuda_workspace) kmeans_workspace;
+  decltype(&kmeans_start_cuda) kmeans_start;
+  decltype(&kmeans_assign_cuda) kmeans_assign;
+  decltype(&kmeans_move_cuda) kmeans_move;
+  decltype(&contrastive_cuda) contrastive;
+  decltype(&contrastive_cuda_workspace) contrastive_workspace;
+  decltype(&contrastive_logits_cuda) contrastive_logits;
+  decltype(&top_k_cuda) top_k;
+  decltype(&top_k_cuda_workspace) top_k_workspace;
 };
 
 /// A number that changes with the sizes of what crosses the seam.
@@ -83,11 +99,19 @@ constexpr int64_t ops_layout() {
                             sizeof(ResizeF32Args),
                             sizeof(SegmentMeanArgs),
                             sizeof(L2NormalizeArgs),
+                            sizeof(ResampleCudaFilter),
                             sizeof(RotaryTableArgs),
                             sizeof(RotaryArgs),
-                            sizeof(ResampleCudaFilter),
+                            sizeof(GemmArgs),
                             sizeof(TokenMergeArgs),
-                            sizeof(CodebookCuda)}) {
+                            sizeof(CodebookCuda),
+                            sizeof(VectorQuantizeArgs),
+                            sizeof(KMeansCudaArgs),
+                            sizeof(KMeansCudaState),
+                            sizeof(ContrastiveArgs),
+                            sizeof(ContrastiveResult),
+                            sizeof(TopKCudaVectors),
+                            sizeof(TopKArgs)}) {
     sum = sum * 1021 % 1000000007 + static_cast<int64_t>(size);
   }
   return sum;

@@ -79,4 +79,9 @@ inline int64_t attention_splits(int64_t blocks, int64_t key_tiles, int64_t multi
   return 1;
 }
 
+/// Exact search: queries that share a vector in registers (where k leaves room for their lists), warps that a
+/// multiprocessor is given, and queries of one launch, which bound the workspace.
+constexpr int kTopKTile = 4;
+constexpr int64_t kTopKWarps = 16, kTopKQueries = 256;
+
 }  // namespace sns::gpu

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/attention/attention_check.h"
 #include "ops/attention/attention_plan.h"
@@ -113,6 +114,15 @@ Parity attention_parity(uint64_t seed, const AttentionKernel& kernel, bool large
 
 namespace {
 
+/// A case whose operands were rounded to bfloat16, if they were.
+Parity rounded(Parity p, bool bf16) {
+  if (bf16) {
+    p.shape += ", bfloat16";
+    p.limit = kAttentionFastNmse;
+  }
+  return p;
+}
+
 Parity parity(uint64_t seed, Parallel& parallel) {
   const bool fast = Random(~seed).coin();
   bool bf16 = false;
@@ -126,11 +136,36 @@ Parity parity(uint64_t seed, Parallel& parallel) {
         return scratch.intact();
       },
       !fast);
-  if (bf16) {
-    p.shape += ", bfloat16";
-    p.limit = kAttentionFastNmse;
-  }
-  return p;
+  return rounded(p, bf16);
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  const bool fast = Random(~seed).coin();
+  const auto kernel = [&](AttentionArgs a) {
+    CudaCase c(device);
+    a.precision = fast ? Precision::kFast : Precision::kStrict;
+    AttentionCudaArgs args;
+    args.total_q = a.cu_q[a.batch];
+    args.multiprocessors = c.multiprocessors();
+    for (int64_t s = 0; s < a.batch; ++s) {
+      args.max_q = std::max(args.max_q, a.cu_q[s + 1] - a.cu_q[s]);
+      args.max_k = std::max(args.max_k, a.cu_k[s + 1] - a.cu_k[s]);
+    }
+    const int64_t total_k = a.cu_k[a.batch];
+    a.y = c.out(a.y, args.total_q, a.heads * a.v_dim, a.ldy);
+    a.q = c.in(a.q, args.total_q, a.heads * a.qk_dim, a.ldq);
+    a.k = c.in(a.k, total_k, a.kv_heads * a.qk_dim, a.ldk);
+    a.v = c.in(a.v, total_k, a.kv_heads * a.v_dim, a.ldv);
+    a.cu_q = c.in(a.cu_q, a.batch + 1);
+    a.cu_k = c.in(a.cu_k, a.batch + 1);
+    a.key_mask = c.in(a.key_mask, total_k);
+    a.key_weight = c.in(a.key_weight, total_k);
+    args.attention = a;
+    void* workspace = c.workspace(c.ops().attention_workspace(args));
+    c.check(c.ops().attention(args, workspace, c.stream()), "attention");
+    return c.done();
+  };
+  return rounded(attention_parity(seed, kernel, !fast), fast);
 }
 
 struct Bench {
@@ -207,6 +242,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck attention_check() { return {"attention", parity, works}; }
+OpCheck attention_check() { return {"attention", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/contrastive/contrastive_check.h"
 
@@ -108,6 +109,19 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   });
 }
 
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return contrastive_parity(seed, [&](ContrastiveArgs a, ContrastiveResult* result) {
+    CudaCase c(device);
+    a.a = c.in(a.a, a.n * a.dim);
+    a.b = c.in(a.b, a.n * a.dim);
+    a.da = c.out(a.da, a.n * a.dim);
+    a.db = c.out(a.db, a.n * a.dim);
+    void* workspace = c.workspace(c.ops().contrastive_workspace(a.n));
+    c.check(c.ops().contrastive(a, c.out(result, 1), workspace, c.stream()), "contrastive");
+    return c.done();
+  });
+}
+
 Work work(ContrastiveLoss kind, int64_t n, int64_t dim) {
   struct Bench {
     AlignedArray<float> a, b, da, db;
@@ -145,6 +159,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck contrastive_check() { return {"contrastive", parity, works}; }
+OpCheck contrastive_check() { return {"contrastive", parity, works, cuda_parity}; }
 
 }  // namespace sns

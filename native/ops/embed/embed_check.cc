@@ -3,13 +3,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/embed/embed.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const EmbedArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   EmbedArgs a;
   a.vocabulary = r.integer(1, 300);
@@ -27,7 +31,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   a.position = r.coin() ? position.data() : nullptr;
   Guarded<float> y(a.count == 0 ? 0 : (a.count - 1) * a.ldy + a.dim);
   a.y = y.data();
-  embed_cpu(a, parallel);
+  const bool scratch_ok = kernel(a);
   std::vector<double> ref(static_cast<size_t>(a.count * a.dim));
   embed_ref(a, ref.data());
 
@@ -35,7 +39,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.shape = "ids " + std::to_string(a.count) + ", table " + std::to_string(a.vocabulary) + "×" +
             std::to_string(a.dim) + (a.position ? ", position" : "");
   p.measure = "mismatches";
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i < a.count; ++i) {
     for (int64_t c = 0; c < a.dim; ++c) {
       // Rounding the float64 sum once more gives the correctly rounded float32 sum (53 ≥ 2·24+2).
@@ -44,6 +48,25 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     for (int64_t c = a.dim; c < a.ldy && i + 1 < a.count; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const EmbedArgs& args) {
+    embed_cpu(args, parallel);
+    return true;
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](EmbedArgs a) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.count, a.dim, a.ldy);
+    a.table = c.in(a.table, a.vocabulary * a.dim);
+    a.ids = c.in(a.ids, a.count);
+    a.position = c.in(a.position, a.count * a.dim);
+    c.check(c.ops().embed(a, c.stream()), "embed");
+    return c.done();
+  });
 }
 
 struct Bench {
@@ -75,6 +98,6 @@ std::vector<Work> works() { return {work("CLIP text", 49408, 512, 77), work("lon
 
 }  // namespace
 
-OpCheck embed_check() { return {"embed", parity, works}; }
+OpCheck embed_check() { return {"embed", parity, works, cuda_parity}; }
 
 }  // namespace sns

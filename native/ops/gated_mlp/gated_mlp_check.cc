@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/gated_mlp/gated_mlp.h"
 
@@ -28,7 +29,14 @@ std::vector<float> normal(Random& rng, int64_t count, int64_t fan_in, bool posit
   return v;
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+struct Operands {
+  const float *gate, *up, *down;
+  int64_t in, hidden, out;
+};
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const Operands& w, const GatedMlpArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random rng(seed);
   const int64_t rows = rng.integer(0, 19) == 0 ? 0 : size(rng, 420);
   const int64_t in = size(rng, rows > 70 ? 220 : 500), out = size(rng, rows > 70 ? 220 : 500);
@@ -65,13 +73,8 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   std::vector<double> reference(static_cast<size_t>(rows * out));
   gated_mlp_ref(gate.data(), up.data(), down.data(), in, hidden, out, args, reference.data());
 
-  const LinearWeights w0(gate.data(), nullptr, hidden, in), w1(up.data(), nullptr, hidden, in),
-      w2(down.data(), nullptr, out, hidden);
-  // Sessions reserve for more rows than a request has.
-  Guarded<unsigned char> scratch(static_cast<int64_t>(
-      gated_mlp_scratch(w0, w1, w2, rows + (rng.coin() ? rng.integer(0, 300) : 0), parallel.threads())));
   args.y = y.data();
-  gated_mlp_cpu(w0, w1, w2, args, scratch.data(), parallel);
+  const bool scratch_ok = kernel({gate.data(), up.data(), down.data(), in, hidden, out}, args);
 
   Parity p;
   char shape[160];
@@ -86,12 +89,45 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
   p.limit = kGatedMlpNmse;
-  p.guards_ok = y.intact() && scratch.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   // Between the rows nothing is written: the poison, a NaN, is still there.
   for (int64_t r = 0; r + 1 < rows; ++r) {
     for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random rng(~seed);
+  return random_case(seed, [&](const Operands& o, const GatedMlpArgs& args) {
+    const LinearWeights gate(o.gate, nullptr, o.hidden, o.in), up(o.up, nullptr, o.hidden, o.in),
+        down(o.down, nullptr, o.out, o.hidden);
+    // Sessions reserve for more rows than a request has.
+    const int64_t rows = args.rows + (rng.coin() ? rng.integer(0, 300) : 0);
+    Guarded<unsigned char> scratch(
+        static_cast<int64_t>(gated_mlp_scratch(gate, up, down, rows, parallel.threads())));
+    gated_mlp_cpu(gate, up, down, args, scratch.data(), parallel);
+    return scratch.intact();
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](const Operands& o, GatedMlpArgs a) {
+    CudaCase c(device);
+    const auto layer = [&](const float* weight, int64_t out, int64_t in, int parts) {
+      return c.packed(linear_cuda_bytes(out, in, parts), [&](void* host, void* on_device) {
+        return pack_linear_cuda(weight, nullptr, out, in, host, on_device, parts);
+      });
+    };
+    const auto gate = layer(o.gate, o.hidden, o.in, 3), up = layer(o.up, o.hidden, o.in, 3),
+               down = layer(o.down, o.out, o.hidden, 2);
+    a.y = c.out(a.y, a.rows, o.out, a.ldy);
+    a.x = c.in(a.x, a.rows, o.in, a.ldx);
+    a.residual = c.in(a.residual, a.rows, o.out, a.ld_residual);
+    void* workspace = c.workspace(c.ops().gated_mlp_workspace(gate, a.rows));
+    c.check(c.ops().gated_mlp(gate, up, down, a, Precision::kStrict, workspace, c.stream()), "gated_mlp");
+    return c.done();
+  });
 }
 
 Work work(int64_t rows, int64_t width, int64_t hidden) {
@@ -142,6 +178,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck gated_mlp_check() { return {"gated_mlp", &parity, &works}; }
+OpCheck gated_mlp_check() { return {"gated_mlp", &parity, &works, &cuda_parity}; }
 
 }  // namespace sns

@@ -5,13 +5,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/gemm/gemm.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const GemmArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   const auto size = [&] { return r.coin() ? r.integer(0, 5) : r.integer(1, r.coin() ? 40 : 300); };
   GemmArgs g;
@@ -41,20 +45,44 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   g.a = a.data();
   g.b = b.data();
   Guarded<float> c(g.m * g.ldc);
-  Guarded<unsigned char> scratch(static_cast<int64_t>(gemm_scratch(g.m, g.n, g.k, parallel.threads())));
   g.c = c.data();
   std::vector<double> ref(static_cast<size_t>(g.m * g.n));
   gemm_ref(g, ref.data());
-  gemm_cpu(g, scratch.data(), parallel);
+  const bool scratch_ok = kernel(g);
   Parity p;
   p.shape = std::to_string(g.m) + "×" + std::to_string(g.k) + (g.transpose_a ? "ᵀ" : "") + " · " +
             std::to_string(g.k) + "×" + std::to_string(g.n) + (g.transpose_b ? "ᵀ" : "");
   p.measure = "NMSE";
   p.error = nmse(c.data(), g.ldc, ref.data(), g.m, g.n);
   p.limit = kGemmNmse;
-  p.guards_ok = c.intact() && scratch.intact();
+  p.guards_ok = c.intact() && scratch_ok;
   for (int64_t i = 0; i < g.m; ++i) {
     for (int64_t j = g.n; j < g.ldc; ++j) p.guards_ok &= std::isnan(c[i * g.ldc + j]);
+  }
+  return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const GemmArgs& g) {
+    Guarded<unsigned char> scratch(static_cast<int64_t>(gemm_scratch(g.m, g.n, g.k, parallel.threads())));
+    gemm_cpu(g, scratch.data(), parallel);
+    return scratch.intact();
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  const bool fast = Random(~seed).coin();
+  Parity p = random_case(seed, [&](GemmArgs g) {
+    CudaCase c(device);
+    g.c = c.out(g.c, g.m, g.n, g.ldc);
+    g.a = g.transpose_a ? c.in(g.a, g.k, g.m, g.lda) : c.in(g.a, g.m, g.k, g.lda);
+    g.b = g.transpose_b ? c.in(g.b, g.n, g.k, g.ldb) : c.in(g.b, g.k, g.n, g.ldb);
+    c.check(c.ops().gemm(g, 0, fast ? Precision::kFast : Precision::kStrict, c.stream()), "gemm");
+    return c.done();
+  });
+  if (fast) {
+    p.shape += ", bfloat16";
+    p.limit = kLinearFastNmse;
   }
   return p;
 }
@@ -100,6 +128,6 @@ std::vector<Work> works() { return {work(1024, 1024, 512, false, true), work(512
 
 }  // namespace
 
-OpCheck gemm_check() { return {"gemm", parity, works}; }
+OpCheck gemm_check() { return {"gemm", parity, works, cuda_parity}; }
 
 }  // namespace sns

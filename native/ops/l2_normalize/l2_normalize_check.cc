@@ -3,20 +3,27 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/l2_normalize/l2_normalize.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Run one case; false if something around their scratch was touched.
+struct Kernels {
+  std::function<bool(const L2NormalizeArgs& args)> forward;
+  std::function<bool(const L2NormalizeArgs& args, const float* dy, int64_t lddy)> gradient;  ///< or none
+};
+
+Parity random_case(uint64_t seed, const Kernels& kernels) {
   Random r(seed);
   L2NormalizeArgs a;
   const int64_t dims[] = {1, 2, 15, 16, 17, 64, 512, 768, 1024, 1280};
   a.dim = r.coin() ? dims[r.integer(0, 9)] : r.integer(1, 2000);
   a.rows = r.coin() ? r.integer(0, 5) : r.integer(0, 150);
   a.ldx = a.dim + (r.coin() ? 0 : r.integer(1, 20));
-  const bool grad = r.coin(), in_place = !grad && r.coin();
+  const bool grad = r.coin() && kernels.gradient, in_place = !grad && r.coin();
   a.ldy = in_place ? a.ldx : a.dim + (r.coin() ? 0 : r.integer(1, 20));
   const int64_t lddy = a.dim + (r.coin() ? 0 : r.integer(1, 20));
   const double deviation = std::exp((r.coin() ? 2 : 30) * r.normal());
@@ -53,7 +60,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     a.x = y.data();
   }
   a.y = y.data();
-  grad ? l2_normalize_grad_cpu(a, dy.data(), lddy, parallel) : l2_normalize_cpu(a, parallel);
+  const bool scratch_ok = grad ? kernels.gradient(a, dy.data(), lddy) : kernels.forward(a);
 
   Parity p;
   p.shape = "rows " + std::to_string(a.rows) + ", dim " + std::to_string(a.dim) + (grad ? ", gradient" : "") +
@@ -66,11 +73,36 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     error = error == 0 ? 0 : error / std::max(scale[static_cast<size_t>(i)], 1e-300);
     if (!(error <= p.error)) p.error = error;
   }
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i < a.rows && !in_place; ++i) {
     for (int64_t c = a.dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Kernels kernels;
+  kernels.forward = [&](const L2NormalizeArgs& args) {
+    l2_normalize_cpu(args, parallel);
+    return true;
+  };
+  kernels.gradient = [&](const L2NormalizeArgs& args, const float* dy, int64_t lddy) {
+    l2_normalize_grad_cpu(args, dy, lddy, parallel);
+    return true;
+  };
+  return random_case(seed, kernels);
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  Kernels kernels;
+  kernels.forward = [&](L2NormalizeArgs a) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.rows, a.dim, a.ldy);
+    a.x = c.in(a.x, a.rows, a.dim, a.ldx);
+    c.check(c.ops().l2_normalize(a, c.stream()), "l2_normalize");
+    return c.done();
+  };
+  return random_case(seed, kernels);
 }
 
 Work work(int64_t rows, int64_t dim) {
@@ -101,6 +133,6 @@ std::vector<Work> works() { return {work(256, 512), work(32768, 768)}; }
 
 }  // namespace
 
-OpCheck l2_normalize_check() { return {"l2_normalize", parity, works}; }
+OpCheck l2_normalize_check() { return {"l2_normalize", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -3,13 +3,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/layer_norm/layer_norm.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const LayerNormArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   LayerNormArgs a;
   const int64_t dims[] = {1, 2, 15, 16, 17, 64, 192, 768, 1024, 1280};
@@ -42,7 +46,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     a.x = y.data();
   }
   a.y = y.data();
-  layer_norm_cpu(a, parallel);
+  const bool scratch_ok = kernel(a);
 
   Parity p;
   p.shape = "rows " + std::to_string(a.rows) + ", dim " + std::to_string(a.dim) + (a.beta ? ", beta" : "") +
@@ -52,11 +56,30 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   // One element: x − mean is exactly 0 here and in the oracle, so beta alone is left.
   p.error = nmse(y.data(), a.ldy, ref.data(), a.rows, a.dim);
   p.limit = kLayerNormNmse;
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i + 1 < a.rows; ++i) {
     for (int64_t c = a.dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const LayerNormArgs& args) {
+    layer_norm_cpu(args, parallel);
+    return true;
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](LayerNormArgs a) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.rows, a.dim, a.ldy);
+    a.x = c.in(a.x, a.rows, a.dim, a.ldx);
+    a.gamma = c.in(a.gamma, a.dim);
+    a.beta = c.in(a.beta, a.dim);
+    c.check(c.ops().layer_norm(a, c.stream()), "layer_norm");
+    return c.done();
+  });
 }
 
 struct Bench {
@@ -93,6 +116,6 @@ std::vector<Work> works() { return {work(197, 768), work(256, 1024), work(4096, 
 
 }  // namespace
 
-OpCheck layer_norm_check() { return {"layer_norm", parity, works}; }
+OpCheck layer_norm_check() { return {"layer_norm", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/linear/linear.h"
 
@@ -39,7 +40,24 @@ void draw(Random& rng, It first, It last, double deviation, bool positive) {
 }
 constexpr int64_t kFew = 32;
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// A case whose operands were rounded to bfloat16, if they were.
+Parity rounded(Parity p, bool fast) {
+  if (fast) {
+    p.shape += ", bfloat16";
+    p.limit = kLinearFastNmse;
+  }
+  return p;
+}
+
+struct Operands {
+  const float* weight;
+  const float* bias;  ///< or null
+  int64_t out, in;
+};
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const Operands& w, const LinearArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random rng(seed);
   const int64_t rows = size(rng, 420), out = size(rng, 400);
   const int64_t in = rng.integer(0, 7) == 0 ? 1024 : size(rng, rows > 70 || out > 70 ? 700 : 3100);
@@ -78,45 +96,70 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   }
   std::vector<double> reference(static_cast<size_t>(rows * out));
   linear_ref(weight.data(), with_bias ? bias.data() : nullptr, out, in, args, reference.data());
-
-  const LinearWeights w(weight.data(), with_bias ? bias.data() : nullptr, out, in,
-                        rng.coin() ? Precision::kFast : Precision::kStrict);
-  const bool fast = w.precision() == Precision::kFast;
-  // Sessions reserve for more rows than a request has.
-  const int64_t bytes = static_cast<int64_t>(
-      linear_scratch(w, rows + (rng.coin() ? rng.integer(0, 300) : 0), parallel.threads()));
-  Guarded<unsigned char> scratch(bytes);
   args.y = y.data();
-  const bool from_source = rng.coin();
-  if (from_source) {
-    const RowsOfMatrix matrix{x.data(), args.ldx, in};
-    args.x = nullptr;
-    linear_cpu(w, RowSource{&RowsOfMatrix::fill, &matrix}, args, scratch.data(), parallel);
-  } else {
-    linear_cpu(w, args, scratch.data(), parallel);
-  }
+  const bool scratch_ok = kernel({weight.data(), with_bias ? bias.data() : nullptr, out, in}, args);
 
   Parity p;
   char shape[160];
-  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld, %s%s%s%s%s, strides %lld %lld",
+  std::snprintf(shape, sizeof(shape), "%lld rows, %lld→%lld, %s%s%s, strides %lld %lld",
                 static_cast<long long>(rows), static_cast<long long>(in), static_cast<long long>(out),
                 kActivations[static_cast<int>(args.activation)], with_bias ? ", bias" : "",
                 kind == 1   ? ", residual"
                 : kind == 2 ? ", repeating residual"
                 : kind == 3 ? ", residual in place"
                             : "",
-                from_source ? ", from a source" : "", fast ? ", bfloat16" : "",
                 static_cast<long long>(args.ldx), static_cast<long long>(args.ldy));
   p.shape = shape;
   p.measure = "NMSE";
   p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
-  p.limit = fast ? kLinearFastNmse : kLinearNmse;
-  p.guards_ok = y.intact() && scratch.intact();
+  p.limit = kLinearNmse;
+  p.guards_ok = y.intact() && scratch_ok;
   // Between the rows nothing is written: the poison, a NaN, is still there.
   for (int64_t r = 0; r + 1 < rows; ++r) {
     for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random rng(~seed);
+  const bool from_source = rng.coin();
+  bool fast = rng.coin();
+  Parity p = random_case(seed, [&](const Operands& o, LinearArgs args) {
+    const LinearWeights w(o.weight, o.bias, o.out, o.in, fast ? Precision::kFast : Precision::kStrict);
+    fast = w.precision() == Precision::kFast;
+    // Sessions reserve for more rows than a request has.
+    const int64_t rows = args.rows + (rng.coin() ? rng.integer(0, 300) : 0);
+    Guarded<unsigned char> scratch(static_cast<int64_t>(linear_scratch(w, rows, parallel.threads())));
+    if (from_source) {
+      const RowsOfMatrix matrix{args.x, args.ldx, o.in};
+      args.x = nullptr;
+      linear_cpu(w, RowSource{&RowsOfMatrix::fill, &matrix}, args, scratch.data(), parallel);
+    } else {
+      linear_cpu(w, args, scratch.data(), parallel);
+    }
+    return scratch.intact();
+  });
+  if (from_source) p.shape += ", from a source";
+  return rounded(p, fast);
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  Random rng(~seed);
+  const bool fast = rng.coin();
+  const int parts = rng.coin() ? 2 : 3;
+  const Parity p = random_case(seed, [&](const Operands& o, LinearArgs a) {
+    CudaCase c(device);
+    const auto w = c.packed(linear_cuda_bytes(o.out, o.in, parts), [&](void* host, void* on_device) {
+      return pack_linear_cuda(o.weight, o.bias, o.out, o.in, host, on_device, parts);
+    });
+    a.y = c.out(a.y, a.rows, o.out, a.ldy);
+    a.x = c.in(a.x, a.rows, o.in, a.ldx);
+    a.residual = c.in(a.residual, a.residual_period ? a.residual_period : a.rows, o.out, a.ld_residual);
+    c.check(c.ops().linear(w, a, fast ? Precision::kFast : Precision::kStrict, c.stream()), "linear");
+    return c.done();
+  });
+  return rounded(p, fast);
 }
 
 Work work(int64_t rows, int64_t in, int64_t out, Activation activation,
@@ -183,6 +226,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck linear_check() { return {"linear", &parity, &works}; }
+OpCheck linear_check() { return {"linear", &parity, &works, &cuda_parity}; }
 
 }  // namespace sns

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/log_mel/log_mel_check.h"
 
@@ -218,6 +220,81 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   });
 }
 
+LogMelCudaPlan pack(CudaCase& c, const LogMelPlan& plan) {
+  return c.packed(log_mel_cuda_bytes(plan),
+                  [&](void* host, void* device) { return pack_log_mel_cuda(plan, host, device); });
+}
+
+/// One clip, with or without its output.
+LogMelCudaArgs batch_of_one(CudaCase& c, const LogMelPlan& plan, const LogMelArgs& args, bool output) {
+  const LogMelConfig& config = plan.config();
+  LogMelCudaItem item;
+  item.sample_count = args.sample_count;
+  item.frames = plan.frames(args.sample_count);
+  item.samples =
+      args.s16 ? static_cast<const void*>(c.in(static_cast<const int16_t*>(args.samples), args.sample_count))
+               : c.in(static_cast<const float*>(args.samples), args.sample_count);
+  if (output) {
+    item.y = config.mel_major ? c.out(args.y, config.n_mels, item.frames, args.ldy)
+                              : c.out(args.y, item.frames, config.n_mels, args.ldy);
+  }
+  item.ldy = args.ldy;
+  return {c.in(&item, 1), 1, item.frames, args.s16};
+}
+
+/// Frames, a direct transform of each in place of a library's, the rest from its spectrum.
+template <class T>
+bool through_spectrum(const CudaDevicePtr& device, const LogMelPlan& plan, const LogMelArgs& args) {
+  CudaCase first(device);
+  const LogMelCudaPlan packed = pack(first, plan);
+  const LogMelCudaArgs a = batch_of_one(first, plan, args, false);
+  const int64_t n = 2 * packed.half, bins = packed.half + 1;
+  std::vector<T> frames(static_cast<size_t>(a.max_frames * n));
+  first.check(
+      first.ops().log_mel_frames(packed, a, first.out(frames.data(), a.max_frames * n), first.stream()),
+      "log_mel_frames");
+  if (!first.done()) return false;
+  std::vector<std::complex<double>> turn(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    turn[static_cast<size_t>(i)] =
+        std::polar(1.0, -2 * M_PI * static_cast<double>(i) / static_cast<double>(n));
+  }
+  std::vector<std::complex<T>> spectrum(static_cast<size_t>(a.max_frames * bins));
+  for (int64_t f = 0; f < a.max_frames; ++f) {
+    for (int64_t k = 0; k < bins; ++k) {
+      std::complex<double> sum = 0;
+      for (int64_t i = 0; i < n; ++i) {
+        sum += turn[static_cast<size_t>(i * k % n)] *
+               static_cast<double>(frames[static_cast<size_t>(f * n + i)]);
+      }
+      spectrum[static_cast<size_t>(f * bins + k)] = std::complex<T>(sum);
+    }
+  }
+  CudaCase second(device);
+  const LogMelCudaPlan again = pack(second, plan);
+  const LogMelCudaArgs b = batch_of_one(second, plan, args, true);
+  void* workspace = second.workspace(second.ops().log_mel_workspace(again, 1));
+  const void* input = second.in(spectrum.data(), b.max_frames * bins);
+  second.check(second.ops().log_mel_spectrum(again, b, input, workspace, second.stream()),
+               "log_mel_spectrum");
+  return second.done();
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return log_mel_parity(seed, [&](const LogMelPlan& plan, const LogMelArgs& args) {
+    CudaCase c(device);
+    const LogMelCudaPlan packed = pack(c, plan);
+    if (!log_mel_cuda_fused(plan.config())) {
+      return packed.wide ? through_spectrum<double>(device, plan, args)
+                         : through_spectrum<float>(device, plan, args);
+    }
+    const LogMelCudaArgs a = batch_of_one(c, plan, args, true);
+    void* workspace = c.workspace(c.ops().log_mel_workspace(packed, 1));
+    c.check(c.ops().log_mel(packed, a, workspace, c.stream()), "log_mel");
+    return c.done();
+  });
+}
+
 struct Bench {
   LogMelPlan plan;
   std::vector<float> samples, y;
@@ -311,6 +388,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck log_mel_check() { return {"log_mel", parity, works}; }
+OpCheck log_mel_check() { return {"log_mel", parity, works, cuda_parity}; }
 
 }  // namespace sns

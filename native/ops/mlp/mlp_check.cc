@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/mlp/mlp.h"
 
@@ -28,7 +29,14 @@ std::vector<float> normal(Random& rng, int64_t count, int64_t fan_in, bool posit
   return v;
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+struct Operands {
+  const float *up, *up_bias, *down, *down_bias;  ///< biases may be null
+  int64_t in, hidden, out;
+};
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const Operands& w, const MlpArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random rng(seed);
   const int64_t rows = rng.integer(0, 19) == 0 ? 0 : size(rng, 420);
   const int64_t in = size(rng, rows > 70 ? 220 : 500), out = size(rng, rows > 70 ? 220 : 500);
@@ -67,12 +75,8 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   std::vector<double> reference(static_cast<size_t>(rows * out));
   mlp_ref(up.data(), b1, down.data(), b2, in, hidden, out, args, reference.data());
 
-  const LinearWeights w1(up.data(), b1, hidden, in), w2(down.data(), b2, out, hidden);
-  // Sessions reserve for more rows than a request has.
-  Guarded<unsigned char> scratch(static_cast<int64_t>(
-      mlp_scratch(w1, w2, rows + (rng.coin() ? rng.integer(0, 300) : 0), parallel.threads())));
   args.y = y.data();
-  mlp_cpu(w1, w2, args, scratch.data(), parallel);
+  const bool scratch_ok = kernel({up.data(), b1, down.data(), b2, in, hidden, out}, args);
 
   Parity p;
   char shape[160];
@@ -88,12 +92,43 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
   p.limit = kMlpNmse;
-  p.guards_ok = y.intact() && scratch.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   // Between the rows nothing is written: the poison, a NaN, is still there.
   for (int64_t r = 0; r + 1 < rows; ++r) {
     for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  Random rng(~seed);
+  return random_case(seed, [&](const Operands& o, const MlpArgs& args) {
+    const LinearWeights up(o.up, o.up_bias, o.hidden, o.in), down(o.down, o.down_bias, o.out, o.hidden);
+    // Sessions reserve for more rows than a request has.
+    const int64_t rows = args.rows + (rng.coin() ? rng.integer(0, 300) : 0);
+    Guarded<unsigned char> scratch(static_cast<int64_t>(mlp_scratch(up, down, rows, parallel.threads())));
+    mlp_cpu(up, down, args, scratch.data(), parallel);
+    return scratch.intact();
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](const Operands& o, MlpArgs a) {
+    CudaCase c(device);
+    const auto layer = [&](const float* weight, const float* bias, int64_t out, int64_t in) {
+      return c.packed(linear_cuda_bytes(out, in), [&](void* host, void* on_device) {
+        return pack_linear_cuda(weight, bias, out, in, host, on_device);
+      });
+    };
+    const auto up = layer(o.up, o.up_bias, o.hidden, o.in),
+               down = layer(o.down, o.down_bias, o.out, o.hidden);
+    a.y = c.out(a.y, a.rows, o.out, a.ldy);
+    a.x = c.in(a.x, a.rows, o.in, a.ldx);
+    a.residual = c.in(a.residual, a.rows, o.out, a.ld_residual);
+    void* workspace = c.workspace(c.ops().mlp_workspace(up, a.rows));
+    c.check(c.ops().mlp(up, down, a, Precision::kStrict, workspace, c.stream()), "mlp");
+    return c.done();
+  });
 }
 
 Work work(int64_t rows, int64_t width, int64_t hidden) {
@@ -139,14 +174,15 @@ Work work(int64_t rows, int64_t width, int64_t hidden) {
 
 std::vector<Work> works() {
   return {
-      work(1, 768, 3072), work(197, 768, 3072),  // a ViT-B/16 layer
-      work(256, 768, 3072),                      // Perceiver latents, widening 4
-      work(512, 1024, 1024),                     // Perceiver of the paper: widening 1
+      work(1, 768, 3072),
+      work(197, 768, 3072),   // a ViT-B/16 layer
+      work(256, 768, 3072),   // Perceiver latents, widening 4
+      work(512, 1024, 1024),  // Perceiver of the paper: widening 1
   };
 }
 
 }  // namespace
 
-OpCheck mlp_check() { return {"mlp", &parity, &works}; }
+OpCheck mlp_check() { return {"mlp", &parity, &works, &cuda_parity}; }
 
 }  // namespace sns

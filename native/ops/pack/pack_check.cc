@@ -3,13 +3,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/pack/pack.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const PackArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   PackArgs a;
   a.dim = r.coin() ? r.integer(1, 40) : r.integer(1, 900);
@@ -51,7 +55,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   a.y = y.data();
   ref.resize(static_cast<size_t>(total * a.dim));
   pack_ref(a, ref.data());  // before the rows in place are overwritten
-  pack_cpu(a, parallel);
+  const bool scratch_ok = kernel(a);
 
   Parity p;
   p.shape = "segments " + std::to_string(a.segment_count) + " (" + std::to_string(in_place) +
@@ -59,11 +63,40 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), total, a.dim);
   p.limit = 1e-14;  // two roundings to 24 bits: (2^-24)²·2/3 each at worst
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i + 1 < total; ++i) {
     for (int64_t c = a.dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const PackArgs& args) {
+    pack_cpu(args, parallel);
+    return true;
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  const bool bounded = Random(~seed).integer(0, 9) > 0;  // mostly: the others start many idle blocks
+  return random_case(seed, [&](PackArgs a) {
+    CudaCase c(device);
+    std::vector<PackSegment> segments(a.segments, a.segments + a.segment_count);
+    int64_t total = 0;
+    for (const PackSegment& s : segments) {
+      total += s.count;
+      if (bounded) a.max_count = std::max(a.max_count, s.count);
+    }
+    a.y = c.out(a.y, total, a.dim, a.ldy);
+    for (PackSegment& s : segments) {
+      s.rows = c.in(s.rows, s.count, a.dim, s.ld);
+      s.modality = c.in(s.modality, a.dim);
+      s.position = c.in(s.position, s.count * a.dim);
+    }
+    a.segments = c.in(segments.data(), a.segment_count);
+    c.check(c.ops().pack(a, c.stream()), "pack");
+    return c.done();
+  });
 }
 
 struct Bench {
@@ -105,6 +138,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck pack_check() { return {"pack", parity, works}; }
+OpCheck pack_check() { return {"pack", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -1,11 +1,11 @@
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "backend/cpu/isa.h"
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/patch_embed/patch_embed.h"
 
@@ -17,6 +17,18 @@ namespace {
 /// the highest.
 struct Layout {
   int64_t stride_c, stride_y, stride_x, first = 0, span = 1;
+  /// As the GPU takes them.
+  Layout(Random& rng, PixelSource source, int64_t channels, int64_t height, int64_t width) {
+    const int64_t gap = rng.coin() ? rng.integer(1, 9) : 0;
+    if (source == PixelSource::kU8Interleaved) {
+      stride_c = 1, stride_x = channels, stride_y = channels * width + gap;
+    } else if (source == PixelSource::kF32Transposed) {
+      stride_y = 1, stride_x = height + gap, stride_c = stride_x * width;
+    } else {
+      stride_x = 1, stride_y = width + gap, stride_c = stride_y * height;
+    }
+    span += (channels - 1) * stride_c + (height - 1) * stride_y + (width - 1) * stride_x;
+  }
   Layout(Random& rng, int64_t channels, int64_t height, int64_t width) {
     int64_t* const strides[3] = {&stride_c, &stride_y, &stride_x};
     const int64_t extents[3] = {channels, height, width};
@@ -66,7 +78,20 @@ void paint(Random& rng, Picture picture, const PatchGeometry& g, const ImageView
   }
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+struct Operands {
+  PatchGeometry geometry;
+  const float *weight, *bias;  ///< bias may be null
+  int64_t out;
+  const float *scale, *shift;
+  PixelSource source;   ///< of the GPU's cases
+  const void* pixels;   ///< lowest address of the image
+  int64_t pixel_count;  ///< elements from there
+};
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const Operands& w, const PatchEmbedArgs& args)>;
+
+/// Any picture, or one as the GPU takes them.
+Parity random_case(uint64_t seed, bool gpu, const Kernel& kernel) {
   Random rng(seed);
   PatchGeometry g;
   g.channels = rng.coin() ? 3 : rng.integer(1, rng.coin() ? 4 : PatchEmbedWeights::kMaxChannels);
@@ -94,11 +119,14 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   }
   rng.fill_normal(bias.begin(), bias.end());
   // Over few outputs, or without a bias, a flat picture's Σref² can come out near zero.
-  const Picture picture = many && rng.coin() ? static_cast<Picture>(rng.integer(1, 3)) : Picture::kNoise;
+  const Picture picture =
+      !gpu && many && rng.coin() ? static_cast<Picture>(rng.integer(1, 3)) : Picture::kNoise;
   const float* b = picture != Picture::kNoise || rng.coin() ? bias.data() : nullptr;
-  const Layout layout(rng, g.channels, height, width);
+  const auto source = static_cast<PixelSource>(rng.integer(0, 3));
+  const Layout layout =
+      gpu ? Layout(rng, source, g.channels, height, width) : Layout(rng, g.channels, height, width);
   PatchEmbedArgs args;
-  args.image.u8 = rng.coin();
+  args.image.u8 = gpu ? source == PixelSource::kU8Interleaved : rng.coin();
   args.image.height = height;
   args.image.width = width;
   args.image.stride_c = layout.stride_c;
@@ -107,7 +135,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   // Frames one after the other; now and then the same picture in all of them.
   args.image.stride_t = g.frames > 1 && rng.coin() ? layout.span + rng.integer(0, 5) : 0;
   const int64_t span = layout.span + (g.frames - 1) * args.image.stride_t;
-  args.normalised = rng.integer(0, 3) == 0;
+  args.normalised = gpu ? source == PixelSource::kF32PlanarFinished : rng.integer(0, 3) == 0;
   std::vector<uint8_t> bytes(static_cast<size_t>(args.image.u8 ? span : 0));
   std::vector<float> floats(static_cast<size_t>(args.image.u8 ? 0 : span));
   for (auto& v : bytes) v = static_cast<uint8_t>(rng.next());
@@ -142,13 +170,8 @@ Parity parity(uint64_t seed, Parallel& parallel) {
 
   std::vector<double> reference(static_cast<size_t>(rows * out));
   patch_embed_ref(g, weight.data(), b, out, scale, shift, args, reference.data());
-  const Precision precision = rng.coin() ? Precision::kFast : Precision::kStrict;
-  const PatchEmbedWeights w(g, weight.data(), b, out, scale, shift, precision);
-  const bool bytes_path = args.image.u8 && !args.normalised && w.bytes().usable();
-  const bool fast = bytes_path ? precision == Precision::kFast : w.linear().precision() == Precision::kFast;
-  Guarded<unsigned char> scratch(
-      static_cast<int64_t>(patch_embed_scratch(w, height, width, parallel.threads())));
-  patch_embed_cpu(w, args, scratch.data(), parallel);
+  const void* pixels = args.image.u8 ? static_cast<const void*>(bytes.data()) : floats.data();
+  const bool scratch_ok = kernel({g, weight.data(), b, out, scale, shift, source, pixels, span}, args);
 
   Parity p;
   char shape[256];
@@ -162,17 +185,71 @@ Parity parity(uint64_t seed, Parallel& parallel) {
       args.normalised ? ", normalised" : "", n(g.patch_h), n(g.patch_w), n(g.stride_h), n(g.stride_w),
       g.order == PatchOrder::kChannelFirst ? "(c t p1 p2)" : "(t p1 p2 c)", n(out), b ? ", bias" : "",
       args.position ? ", position" : "");
-  if (fast) std::strncat(shape, ", fast", sizeof(shape) - std::strlen(shape) - 1);
   p.shape = shape;
   p.measure = "NMSE";
   p.error = nmse(y.data(), args.ldy, reference.data(), rows, out);
-  p.limit = fast ? kLinearFastNmse : kPatchEmbedNmse;
-  p.guards_ok = y.intact() && scratch.intact();
+  p.limit = kPatchEmbedNmse;
+  p.guards_ok = y.intact() && scratch_ok;
   // Between the rows nothing is written: the poison, a NaN, is still there.
   for (int64_t r = 0; r + 1 < rows; ++r) {
     for (int64_t c = out; c < args.ldy; ++c) p.guards_ok = p.guards_ok && std::isnan(y[r * args.ldy + c]);
   }
   return p;
+}
+
+/// A case whose operands were rounded to bfloat16, if they were.
+Parity rounded(Parity p, bool fast) {
+  if (fast) {
+    p.shape += ", fast";
+    p.limit = kLinearFastNmse;
+  }
+  return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  const Precision precision = Random(~seed).coin() ? Precision::kFast : Precision::kStrict;
+  bool fast = false;
+  const Parity p = random_case(seed, false, [&](const Operands& o, const PatchEmbedArgs& args) {
+    const PatchEmbedWeights w(o.geometry, o.weight, o.bias, o.out, o.scale, o.shift, precision);
+    const bool bytes_path = args.image.u8 && !args.normalised && w.bytes().usable();
+    fast = bytes_path ? precision == Precision::kFast : w.linear().precision() == Precision::kFast;
+    Guarded<unsigned char> scratch(static_cast<int64_t>(
+        patch_embed_scratch(w, args.image.height, args.image.width, parallel.threads())));
+    patch_embed_cpu(w, args, scratch.data(), parallel);
+    return scratch.intact();
+  });
+  return rounded(p, fast);
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  const bool fast = Random(~seed).coin();
+  const Parity p = random_case(seed, true, [&](const Operands& o, const PatchEmbedArgs& args) {
+    CudaCase c(device);
+    const PatchGeometry& g = o.geometry;
+    const auto w = c.packed(patch_embed_cuda_bytes(g, o.out), [&](void* host, void* on_device) {
+      return pack_patch_embed_cuda(g, o.source, o.weight, o.bias, o.out, o.scale, o.shift, host, on_device);
+    });
+    const ImageView& image = args.image;
+    const int64_t rows = g.grid_h(image.height) * g.grid_w(image.width);
+    if (image.u8) {
+      c.in(static_cast<const uint8_t*>(o.pixels), o.pixel_count);
+    } else {
+      c.in(static_cast<const float*>(o.pixels), o.pixel_count);
+    }
+    PatchEmbedCudaItem item;
+    item.data = c.in(static_cast<const uint8_t*>(image.data), 0);
+    item.stride_y = image.stride_y, item.stride_x = image.stride_x, item.stride_c = image.stride_c;
+    item.stride_t = image.stride_t;
+    item.grid_w = g.grid_w(image.width);
+    item.position = c.in(args.position, rows * o.out);
+    item.y = c.out(args.y, rows, o.out, args.ldy);
+    item.ldy = args.ldy;
+    const PatchEmbedCudaArgs a{c.in(&item, 1), 1, c.in(&rows, 1), rows};
+    const Precision precision = fast ? Precision::kFast : Precision::kStrict;
+    c.check(c.ops().patch_embed(w, a, precision, c.stream()), "patch_embed");
+    return c.done();
+  });
+  return rounded(p, fast);
 }
 
 struct State {
@@ -258,6 +335,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck patch_embed_check() { return {"patch_embed", &parity, &works}; }
+OpCheck patch_embed_check() { return {"patch_embed", &parity, &works, &cuda_parity}; }
 
 }  // namespace sns

@@ -3,13 +3,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/resample/resample.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// x [n] → y; false if something around its scratch was touched.
+using Kernel = std::function<bool(const ResampleFilter& filter, const float* x, int64_t n, float* y)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   constexpr int64_t kRates[] = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000};
   Random random(seed);
   auto rate = [&]() -> int64_t {
@@ -36,7 +40,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
         std::min(1.0, static_cast<double>(filter.target()) / static_cast<double>(filter.orig()));
     for (int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(std::cos(turn * static_cast<double>(i)));
   }
-  resample_cpu(filter, x.data(), n, y.data(), parallel);
+  const bool scratch_ok = kernel(filter, x.data(), n, y.data());
   std::vector<double> want(static_cast<size_t>(y.size()));
   resample_ref(orig, target, x.data(), n, want.data());
   Parity p;
@@ -48,8 +52,27 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), y.size(), want.data(), 1, y.size());
   p.limit = kResampleNmse;
-  p.guards_ok = x.intact() && y.intact();
+  p.guards_ok = x.intact() && y.intact() && scratch_ok;
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const ResampleFilter& filter, const float* x, int64_t n, float* y) {
+    resample_cpu(filter, x, n, y, parallel);
+    return true;
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](const ResampleFilter& filter, const float* x, int64_t n, float* y) {
+    CudaCase c(device);
+    const auto packed = c.packed(resample_cuda_bytes(filter), [&](void* host, void* on_device) {
+      return pack_resample_cuda(filter, host, on_device);
+    });
+    float* out = c.out(y, filter.output_length(n));
+    c.check(c.ops().resample(packed, c.in(x, n), n, out, c.stream()), "resample");
+    return c.done();
+  });
 }
 
 struct Bench {
@@ -87,6 +110,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck resample_check() { return {"resample", parity, works}; }
+OpCheck resample_check() { return {"resample", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/resize/resize_check.h"
 
@@ -108,6 +109,17 @@ Parity u8_parity(Random& random, const ResizeKernels& kernels) {
   return p;
 }
 
+int64_t extent(int64_t c, int64_t h, int64_t w, int64_t stride_c, int64_t stride_y, int64_t stride_x) {
+  return h == 0 || w == 0 ? 0 : (c - 1) * stride_c + (h - 1) * stride_y + (w - 1) * stride_x + 1;
+}
+int64_t input_extent(const ResizeF32Args& a) {
+  return extent(a.channels, a.geometry.in_height, a.geometry.in_width, a.x_stride_c, a.x_stride_y,
+                a.x_stride_x);
+}
+int64_t output_extent(const ResizeF32Args& a) {
+  return extent(a.channels, a.geometry.crop_h, a.geometry.crop_w, a.y_stride_c, a.y_stride_y, a.y_stride_x);
+}
+
 Parity f32_parity(Random& random, const ResizeKernels& kernels) {
   ResizeF32Args args;
   const ResizeGeometry g = args.geometry = random_geometry(random, 200);
@@ -135,13 +147,9 @@ Parity f32_parity(Random& random, const ResizeKernels& kernels) {
     args.x_stride_c = g.in_height * args.x_stride_y;
     args.y_stride_c = g.crop_h * args.y_stride_y;
   }
-  const auto extent = [c](int64_t h, int64_t w, int64_t sc, int64_t sy, int64_t sx) {
-    return h == 0 || w == 0 ? 0 : (c - 1) * sc + (h - 1) * sy + (w - 1) * sx + 1;
-  };
   // Everything between the elements stays NaN. The mean is not 0, or a single output of a large window would
   // be the rest of a cancellation and its relative error no measure of the kernel.
-  Guarded<float> x(extent(g.in_height, g.in_width, args.x_stride_c, args.x_stride_y, args.x_stride_x));
-  Guarded<float> y(extent(g.crop_h, g.crop_w, args.y_stride_c, args.y_stride_y, args.y_stride_x));
+  Guarded<float> x(input_extent(args)), y(output_extent(args));
   // Of few outputs most may cancel, and NMSE would measure that; positive inputs do not.
   const bool few = c * g.crop_h * g.crop_w < 64;
   for (int64_t k = 0; k < c; ++k) {
@@ -198,6 +206,32 @@ Parity parity(uint64_t seed, Parallel& parallel) {
         static_cast<int64_t>(resize_f32_scratch(args, parallel.threads()) / sizeof(float)));
     resize_f32_cpu(args, scratch.data(), parallel);
     return scratch.intact();
+  };
+  return resize_parity(seed, {u8, f32});
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  const auto u8 = [&](ResizeU8Args a) {
+    CudaCase c(device);
+    const ResizeGeometry& g = a.geometry;
+    const auto plan = c.packed(resize_u8_cuda_bytes(a), [&](void* host, void* on_device) {
+      return pack_resize_u8_cuda(a, host, on_device);
+    });
+    a.y = c.out(a.y, g.crop_h * a.ldy);
+    a.x = c.in(a.x, g.in_height, g.in_width * a.channels, a.ldx);
+    void* workspace = c.workspace(resize_u8_cuda_workspace(a));
+    c.check(c.ops().resize_u8(plan, a, workspace, c.stream()), "resize");
+    return c.done();
+  };
+  const auto f32 = [&](ResizeF32Args a) {
+    CudaCase c(device);
+    const auto plan = c.packed(resize_f32_cuda_bytes(a), [&](void* host, void* on_device) {
+      return pack_resize_f32_cuda(a, host, on_device);
+    });
+    a.y = c.out(a.y, output_extent(a));
+    a.x = c.in(a.x, input_extent(a));
+    c.check(c.ops().resize_f32(plan, a, c.stream()), "resize");
+    return c.done();
   };
   return resize_parity(seed, {u8, f32});
 }
@@ -289,6 +323,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck resize_check() { return {"resize", parity, works}; }
+OpCheck resize_check() { return {"resize", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -4,13 +4,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/rms_norm/rms_norm.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Runs one case; false if something around its scratch was touched.
+using Kernel = std::function<bool(const RmsNormArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   RmsNormArgs a;
   const int64_t dims[] = {1, 2, 15, 16, 17, 64, 192, 768, 1024, 4096};
@@ -41,7 +45,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     a.x = y.data();
   }
   a.y = y.data();
-  rms_norm_cpu(a, parallel);
+  const bool scratch_ok = kernel(a);
 
   Parity p;
   p.shape = "rows " + std::to_string(a.rows) + ", dim " + std::to_string(a.dim) +
@@ -50,11 +54,29 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), a.rows, a.dim);
   p.limit = kRmsNormNmse;
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i + 1 < a.rows; ++i) {
     for (int64_t c = a.dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const RmsNormArgs& args) {
+    rms_norm_cpu(args, parallel);
+    return true;
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](RmsNormArgs a) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.rows, a.dim, a.ldy);
+    a.x = c.in(a.x, a.rows, a.dim, a.ldx);
+    a.gamma = c.in(a.gamma, a.dim);
+    c.check(c.ops().rms_norm(a, c.stream()), "rms_norm");
+    return c.done();
+  });
 }
 
 struct Bench {
@@ -89,6 +111,6 @@ std::vector<Work> works() { return {work(64, 4096), work(4096, 768), work(32768,
 
 }  // namespace
 
-OpCheck rms_norm_check() { return {"rms_norm", parity, works}; }
+OpCheck rms_norm_check() { return {"rms_norm", parity, works, cuda_parity}; }
 
 }  // namespace sns

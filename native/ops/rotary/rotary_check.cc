@@ -4,13 +4,20 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/rotary/rotary.h"
 
 namespace sns {
 namespace {
 
-Parity table_parity(Random& r, Parallel& parallel) {
+/// Run one case; false if something around their scratch was touched.
+struct Kernels {
+  std::function<bool(const RotaryTableArgs& args)> table;
+  std::function<bool(const RotaryArgs& args)> turn;
+};
+
+Parity table_case(Random& r, const Kernels& kernels) {
   RotaryTableArgs a;
   a.rows = r.coin() ? r.integer(0, 5) : r.integer(0, 300);
   a.axes = r.integer(1, 3);
@@ -32,7 +39,7 @@ Parity table_parity(Random& r, Parallel& parallel) {
   a.y = y.data();
   std::vector<double> ref(static_cast<size_t>(y.size()));
   rotary_table_ref(a, ref.data());
-  rotary_table_cpu(a, parallel);
+  const bool scratch_ok = kernels.table(a);
 
   Parity p;
   p.shape = "table of rows " + std::to_string(a.rows) + ", axes " + std::to_string(a.axes) + ", pairs " +
@@ -43,11 +50,11 @@ Parity table_parity(Random& r, Parallel& parallel) {
     const double error = std::abs(y[i] - ref[static_cast<size_t>(i)]);
     if (!(error <= p.error)) p.error = error;
   }
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   return p;
 }
 
-Parity turn_parity(Random& r, Parallel& parallel) {
+Parity turn_case(Random& r, const Kernels& kernels) {
   RotaryArgs a;
   a.rows = r.coin() ? r.integer(0, 5) : r.integer(0, 150);
   a.heads = r.integer(1, 12);
@@ -81,7 +88,7 @@ Parity turn_parity(Random& r, Parallel& parallel) {
     a.x = y.data();
   }
   a.y = y.data();
-  rotary_cpu(a, parallel);
+  const bool scratch_ok = kernels.turn(a);
 
   Parity p;
   p.shape = "rows " + std::to_string(a.rows) + ", heads " + std::to_string(a.heads) + "×" +
@@ -90,16 +97,50 @@ Parity turn_parity(Random& r, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), a.rows, width);
   p.limit = kRotaryNmse;
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i < a.rows; ++i) {
     for (int64_t c = width; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
 }
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+Parity random_case(uint64_t seed, const Kernels& kernels) {
   Random r(seed);
-  return r.coin() ? table_parity(r, parallel) : turn_parity(r, parallel);
+  return r.coin() ? table_case(r, kernels) : turn_case(r, kernels);
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  const auto table = [&](const RotaryTableArgs& args) {
+    rotary_table_cpu(args, parallel);
+    return true;
+  };
+  const auto turn = [&](const RotaryArgs& args) {
+    rotary_cpu(args, parallel);
+    return true;
+  };
+  return random_case(seed, {table, turn});
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  const auto table = [&](RotaryTableArgs a) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.rows * 2 * a.pairs);
+    a.ids = c.in(a.ids, a.rows * a.axes);
+    a.axis = c.in(a.axis, a.pairs);
+    a.frequency = c.in(a.frequency, a.pairs);
+    c.check(c.ops().rotary_table(a, c.stream()), "rotary_table");
+    return c.done();
+  };
+  const auto turn = [&](RotaryArgs a) {
+    CudaCase c(device);
+    const int64_t width = a.heads * a.head_dim;
+    a.y = c.out(a.y, a.rows, width, a.ldy);
+    a.x = c.in(a.x, a.rows, width, a.ldx);
+    a.table = c.in(a.table, a.rows * 2 * a.pairs);
+    c.check(c.ops().rotary(a, c.stream()), "rotary");
+    return c.done();
+  };
+  return random_case(seed, {table, turn});
 }
 
 struct Bench {
@@ -160,6 +201,6 @@ std::vector<Work> works() { return {table_work(1024, 40), turn_work(1024, 32, 80
 
 }  // namespace
 
-OpCheck rotary_check() { return {"rotary", parity, works}; }
+OpCheck rotary_check() { return {"rotary", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -3,13 +3,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/segment_mean/segment_mean.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Runs one case over so many rows; false if something around its scratch was touched.
+using Kernel = std::function<bool(const SegmentMeanArgs& args, int64_t rows)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   SegmentMeanArgs a;
   const int64_t dims[] = {1, 15, 16, 17, 64, 128, 129, 768};
@@ -33,7 +37,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   a.x = x.data();
   Guarded<float> y(a.segment_count == 0 ? 0 : (a.segment_count - 1) * a.ldy + a.dim);
   a.y = y.data();
-  segment_mean_cpu(a, parallel);
+  const bool scratch_ok = kernel(a, rows);
   std::vector<double> ref(static_cast<size_t>(a.segment_count * a.dim));
   segment_mean_ref(a, ref.data());
 
@@ -43,11 +47,29 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), a.segment_count, a.dim);
   p.limit = kSegmentMeanNmse;
-  p.guards_ok = y.intact();
+  p.guards_ok = y.intact() && scratch_ok;
   for (int64_t i = 0; i + 1 < a.segment_count; ++i) {
     for (int64_t c = a.dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
   }
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const SegmentMeanArgs& args, int64_t) {
+    segment_mean_cpu(args, parallel);
+    return true;
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](SegmentMeanArgs a, int64_t rows) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.segment_count, a.dim, a.ldy);
+    a.x = c.in(a.x, rows, a.dim, a.ldx);
+    a.segments = c.in(a.segments, a.segment_count);
+    c.check(c.ops().segment_mean(a, c.stream()), "segment_mean");
+    return c.done();
+  });
 }
 
 struct Bench {
@@ -85,6 +107,6 @@ std::vector<Work> works() { return {work(197, 768, 1), work(4096, 768, 64), work
 
 }  // namespace
 
-OpCheck segment_mean_check() { return {"segment_mean", parity, works}; }
+OpCheck segment_mean_check() { return {"segment_mean", parity, works, cuda_parity}; }
 
 }  // namespace sns

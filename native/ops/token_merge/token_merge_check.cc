@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/token_merge/token_merge_check.h"
 
@@ -80,6 +81,22 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   });
 }
 
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return token_merge_parity(seed, [&](TokenMergeArgs a) {
+    CudaCase c(device);
+    const int64_t out = a.rows - a.merge;
+    a.y = c.out(a.y, out, a.dim, a.ldy);
+    a.y_size = c.out(a.y_size, out);
+    a.y_index = c.out(a.y_index, a.rows);
+    a.x = c.in(a.x, a.rows, a.dim, a.ldx);
+    a.metric = c.in(a.metric, a.rows, a.metric_dim, a.ld_metric);
+    a.size = c.in(a.size, a.rows);
+    void* workspace = c.workspace(c.ops().token_merge_workspace(a));
+    c.check(c.ops().token_merge(a, workspace, c.stream()), "token_merge");
+    return c.done();
+  });
+}
+
 struct Problem {
   AlignedArray<float> x, metric, y, y_size;
   AlignedArray<std::byte> scratch;
@@ -122,6 +139,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck token_merge_check() { return {"token_merge", parity, works}; }
+OpCheck token_merge_check() { return {"token_merge", parity, works, cuda_parity}; }
 
 }  // namespace sns

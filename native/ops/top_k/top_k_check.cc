@@ -3,13 +3,17 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/top_k/top_k.h"
 
 namespace sns {
 namespace {
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+/// Searches vectors [count, dim]; false if something around its scratch was touched.
+using Kernel = std::function<bool(const float* vectors, int64_t count, int64_t dim, const TopKArgs& args)>;
+
+Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random r(seed);
   const int64_t counts[] = {0, 1, 15, 16, 17, 64, 1000, 5000};
   const int64_t dims[] = {1, 2, 3, 16, 31, 64, 128};
@@ -38,13 +42,11 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   a.scores = ref_scores.data();
   top_k_ref(vectors.data(), count, dim, a);
 
-  const TopKVectors packed(vectors.data(), count, dim);
   Guarded<int64_t> ids(a.n * a.k);
   Guarded<float> scores(a.n * a.k);
-  Guarded<unsigned char> scratch(static_cast<int64_t>(top_k_scratch(packed, a, parallel.threads())));
   a.ids = ids.data();
   a.scores = scores.data();
-  top_k_cpu(packed, a, scratch.data(), parallel);
+  const bool scratch_ok = kernel(vectors.data(), count, dim, a);
 
   Parity p;
   p.shape = std::to_string(a.n) + " queries, " + std::to_string(count) + " vectors, dim " +
@@ -55,8 +57,32 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     const auto at = static_cast<size_t>(i);
     p.error += ids[i] != ref_ids[at] || scores[i] != ref_scores[at];
   }
-  p.guards_ok = ids.intact() && scores.intact() && scratch.intact();
+  p.guards_ok = ids.intact() && scores.intact() && scratch_ok;
   return p;
+}
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return random_case(seed, [&](const float* vectors, int64_t count, int64_t dim, const TopKArgs& args) {
+    const TopKVectors packed(vectors, count, dim);
+    Guarded<unsigned char> scratch(static_cast<int64_t>(top_k_scratch(packed, args, parallel.threads())));
+    top_k_cpu(packed, args, scratch.data(), parallel);
+    return scratch.intact();
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return random_case(seed, [&](const float* vectors, int64_t count, int64_t dim, TopKArgs a) {
+    CudaCase c(device);
+    const auto packed = c.packed(top_k_cuda_bytes(count, dim), [&](void* host, void* on_device) {
+      return pack_top_k_cuda(vectors, count, dim, host, on_device);
+    });
+    a.queries = c.in(a.queries, a.n * dim);
+    a.ids = c.out(a.ids, a.n * a.k);
+    a.scores = c.out(a.scores, a.n * a.k);
+    void* workspace = c.workspace(c.ops().top_k_workspace(packed, a));
+    c.check(c.ops().top_k(packed, a, workspace, c.stream()), "top_k");
+    return c.done();
+  });
 }
 
 Work work(int64_t n, int64_t count, int64_t dim, int64_t k) {
@@ -102,6 +128,6 @@ std::vector<Work> works() { return {work(1, 100000, 128, 10), work(64, 100000, 1
 
 }  // namespace
 
-OpCheck top_k_check() { return {"top_k", parity, works}; }
+OpCheck top_k_check() { return {"top_k", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "ops/top_k/top_k.h"
+#include "ops/top_k/top_k_screen.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/top_k/top_k_cpu.cc"
@@ -48,9 +49,7 @@ inline void insert(Nearest& nearest, int64_t k, const Neighbour& candidate) {
   }
   std::push_heap(nearest.heap, nearest.heap + nearest.size, behind);
   if (nearest.size == k) {
-    // Rounded down: a threshold too low only costs time.
-    const double least = nearest.heap[0].score - nearest.error;
-    nearest.threshold = std::nextafter(static_cast<float>(least), -std::numeric_limits<float>::infinity());
+    nearest.threshold = score_threshold(nearest.heap[0].score, nearest.error);
   }
 }
 
@@ -165,14 +164,6 @@ double length(const float* x, int64_t dim) {
   double sum = 0;
   for (int64_t i = 0; i < dim; ++i) sum += static_cast<double>(x[i]) * x[i];
   return std::sqrt(sum);
-}
-
-/// Bound on what rounding a float32 sum of `dim` products may cost (Higham 2002, 3.5), in any order; if
-/// products may overflow, nothing is thrown out.
-double score_error(double query, double vector, int64_t dim) {
-  if (query * vector > 1e37) return std::numeric_limits<double>::infinity();
-  const double n = static_cast<double>(dim) + 2;
-  return 1.01 * n * 0x1p-24 * query * vector + n * 0x1p-126;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/vector_quantize/exact.h"
 #include "ops/vector_quantize/vector_quantize_check.h"
@@ -262,8 +263,64 @@ class CpuKernels final : public QuantizeKernels {
   Parallel& parallel_;
 };
 
+/// The kernels of the GPU.
+class CudaKernels final : public QuantizeKernels {
+ public:
+  explicit CudaKernels(const CudaDevicePtr& device) : device_(device) {}
+  bool quantize(const Codes& codes, const VectorQuantizeArgs& args) const override {
+    CudaCase c(device_);
+    VectorQuantizeArgs a = args;
+    const CodebookCuda codebook = pack(c, codes);
+    a.x = c.in(a.x, a.rows, codes.dim, a.ldx);
+    a.ids = c.out(a.ids, a.rows);
+    a.quantized = c.out(a.quantized, a.rows * codes.dim);
+    a.distance = c.out(a.distance, a.rows);
+    void* workspace = c.workspace(c.ops().vector_quantize_workspace(codebook, a.rows));
+    c.check(c.ops().vector_quantize(codebook, a, workspace, c.stream()), "vector_quantize");
+    return c.done();
+  }
+  bool residual(const std::vector<Codes>& stages, const float* x, int64_t rows, int64_t ldx, int64_t* ids,
+                float* y, int64_t ldy) const override {
+    CudaCase c(device_);
+    std::vector<CodebookCuda> books;
+    for (const Codes& codes : stages) books.push_back(pack(c, codes));
+    const auto count = static_cast<int64_t>(books.size());
+    const int64_t dim = stages.front().dim;
+    x = c.in(x, rows, dim, ldx);
+    ids = c.out(ids, rows * count);
+    y = c.out(y, rows, dim, ldy);
+    void* workspace = c.workspace(c.ops().residual_quantize_workspace(books.data(), count, rows));
+    c.check(c.ops().residual_quantize(books.data(), count, x, rows, ldx, ids, workspace, c.stream()),
+            "residual_quantize");
+    c.check(c.ops().residual_decode(books.data(), count, ids, rows, y, ldy, c.stream()), "residual_decode");
+    return c.done();
+  }
+  void finite_scalar(const int32_t* levels, int64_t dim, const float* z, int64_t rows, int64_t* ids,
+                     float* y) const override {
+    CudaCase c(device_);
+    z = c.in(z, rows * dim);
+    int64_t* on_device = c.out(ids, rows);
+    c.check(c.ops().fsq_encode(levels, dim, z, rows, on_device, c.stream()), "fsq_encode");
+    c.check(c.ops().fsq_decode(levels, dim, on_device, rows, c.out(y, rows * dim), c.stream()), "fsq_decode");
+    if (!c.done() && rows > 0) ids[0] = -1;  // seen as a mismatch
+  }
+
+ private:
+  static CodebookCuda pack(CudaCase& c, const Codes& codes) {
+    return c.packed(codebook_cuda_bytes(codes.size, codes.dim, codes.metric), [&](void* host, void* device) {
+      return pack_codebook_cuda(codes.codes, codes.size, codes.dim, codes.metric, host, device);
+    });
+  }
+
+  CudaDevicePtr device_;
+};
+
 Parity parity(uint64_t seed, Parallel& parallel) {
   return vector_quantize_parity(seed, CpuKernels(parallel));
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return vector_quantize_parity(seed, CudaKernels(device));
 }
 
 struct Problem {
@@ -308,6 +365,6 @@ std::vector<Work> works() {
 
 }  // namespace
 
-OpCheck vector_quantize_check() { return {"vector_quantize", parity, works}; }
+OpCheck vector_quantize_check() { return {"vector_quantize", parity, works, cuda_parity}; }
 
 }  // namespace sns

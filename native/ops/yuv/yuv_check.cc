@@ -111,6 +111,6 @@ std::vector<Work> works() { return {yuv_work(360, 640), yuv_work(1080, 1920)}; }
 
 }  // namespace
 
-OpCheck yuv_check() { return {"yuv", parity, works}; }
+OpCheck yuv_check() { return {"yuv", parity, works, nullptr}; }
 
 }  // namespace sns

@@ -164,6 +164,7 @@ void control(const char* what, int64_t n) {
   if (!std::strcmp(what, "fail")) d.fail_at = n;
   if (!std::strcmp(what, "memory")) d.limit = n;
   if (!std::strcmp(what, "capability")) set_compute_capability(static_cast<int>(n));
+  if (!std::strcmp(what, "schedule")) set_schedule(n < 4 ? schedules(1)[static_cast<size_t>(n)] : Schedule{});
   if (!std::strcmp(what, "reset")) {
     set_compute_capability(90);
     d.status = kDone;

@@ -60,7 +60,7 @@ int device_status();
 
 /// For tests. "fail": the n-th piece of work from now fails as a kernel with an illegal address would
 /// (sticky); "memory": allocations beyond n bytes in all are refused, of page-locked memory, which is not
-/// counted, too; "capability": the device's, 90 for 9.0;
+/// counted, too; "capability": the device's, 90 for 9.0; "schedule": this thread's, one of schedules();
 /// "reset": a new device.
 void control(const char* what, int64_t n);
 

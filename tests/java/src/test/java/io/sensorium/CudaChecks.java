@@ -1,7 +1,10 @@
 package io.sensorium;
 
+import io.sensorium.cli.Main;
 import io.sensorium.cuda.CuFft;
 import io.sensorium.cuda.CudaInterop;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -11,6 +14,9 @@ import java.util.concurrent.TimeUnit;
 
 /** The main class of the JVM that {@link CudaTest} starts, where SENSORIUM_CUDA_LIBRARY names the device's library. */
 final class CudaChecks {
+    /** The argument that asks what works where CUDA's libraries cannot be loaded. */
+    static final String NO_FFT = "no-fft";
+
     private CudaChecks() {}
 
     private static void check(boolean condition, String what) {
@@ -49,6 +55,11 @@ final class CudaChecks {
         Device cuda = Device.cuda();
         check(cuda.isAvailable(), cuda.toString());
         System.out.println("device " + cuda.name());
+        if (args[0].equals(NO_FFT)) {
+            withoutFft(cuda);
+            System.out.println("all checked");
+            return;
+        }
         float[] tokens;
         float[] latents;
         try (Engine engine = Engine.open();
@@ -137,7 +148,81 @@ final class CudaChecks {
             check(error < 1e-8, "NMSE of log-mel by itself " + error);
         }
         fft(cuda);
+        ops();
+        search(cuda);
         System.out.println("all checked");
+    }
+
+    /** The kernels against their oracles, as the command line has them checked. */
+    private static void ops() {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int code = Main.run(
+                new PrintWriter(out, true),
+                new PrintWriter(err, true),
+                "check",
+                "--device",
+                "cuda",
+                "--cases",
+                "1",
+                "--json");
+        check(code == 0, out + err.toString());
+        int ops = out.toString().split("\"worst_seed\"", -1).length - 1;
+        check(ops == 20, ops + " ops were checked");
+        err = new StringWriter();
+        code = Main.run(
+                new PrintWriter(out, true), new PrintWriter(err, true), "check", "--device", "cuda", "--timing");
+        check(code == 2 && err.toString().contains("bench/gpu/run"), err.toString());
+    }
+
+    /** The same neighbours on both devices, for more queries than one turn takes. */
+    private static void search(Device cuda) {
+        int dim = 7;
+        float[] vectors = TinyModels.sound(5, 90 * dim);
+        float[] queries = TinyModels.sound(6, 300 * dim);
+        try (Engine one = Engine.open();
+                Engine two = Engine.builder().device(cuda).open();
+                VectorIndex on = new VectorIndex(one, FloatBuffer.wrap(vectors), dim);
+                VectorIndex there = new VectorIndex(two, FloatBuffer.wrap(vectors), dim)) {
+            VectorIndex.Hits want = on.search(FloatBuffer.wrap(queries), 4);
+            VectorIndex.Hits got = there.search(FloatBuffer.wrap(queries), 4);
+            check(want.ids().equals(got.ids()) && want.scores().equals(got.scores()), "other neighbours");
+        }
+    }
+
+    /** The cause names the library; only what needs cuFFT is refused. */
+    private static void withoutFft(Device cuda) throws Exception {
+        String cause = CuFft.unavailabilityCause().orElse("");
+        check(cause.contains("libcufft.so") && cause.contains("libcudart"), cause);
+        System.out.println(cause);
+        float[] tokens;
+        float[] latents;
+        try (Engine engine = Engine.open();
+                Model model = new TinyModels().build(engine);
+                Session session = model.newSession(TinyModels.LIMITS)) {
+            Result result = request(session).run();
+            tokens = TinyModels.array(result.tokens().values());
+            latents = TinyModels.array(result.latents().values());
+        }
+        try (Engine engine = Engine.builder().device(cuda).open()) {
+            try {
+                CuFft.give(engine);
+                throw new AssertionError("there is no cuFFT");
+            } catch (DeviceUnavailableException expected) {
+                check(cause.equals(expected.getMessage()) && expected.getCause() != null, expected.toString());
+            }
+            try {
+                longTransform(engine).close();
+                throw new AssertionError("the engine has no cuFFT");
+            } catch (DeviceUnavailableException expected) {
+                check(expected.getMessage().contains("cuFFT"), expected.getMessage());
+            }
+            try (Model model = new TinyModels().build(engine);
+                    Session session = model.newSession(TinyModels.LIMITS)) {
+                expect(request(session).run(), tokens, latents);
+            }
+        }
+        ops();
     }
 
     /** An n_fft that only cuFFT serves, which comes from the JavaCPP presets. */
