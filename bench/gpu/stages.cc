@@ -52,7 +52,8 @@ Ceilings measure(const CudaDevicePtr& device, int repeats, bool tiny) {
   CudaBlock a(device, CudaBlock::Place::kDevice, bytes), b(device, CudaBlock::Place::kDevice, bytes);
   stream.fill(a.data(), 0, bytes);
   c.bytes_per_s = 2.0 * static_cast<double>(bytes) /
-                  median(repeats, [&] { stream.copy(b.data(), a.data(), bytes); }, wait, 4);
+                  median(
+                      repeats, [&] { stream.copy(b.data(), a.data(), bytes); }, wait, 4);
   const int64_t n = tiny ? 64 : 8192;
   std::vector<float> ones(static_cast<size_t>(n * n), 0.5f);
   const CudaLinear w(device, ones.data(), nullptr, n, n);
@@ -207,7 +208,8 @@ void time_stage(Stage& s, const std::shared_ptr<Engine>& engine, int64_t batch, 
   session.cuda()->use_stream(stream.get());
   double seconds = 0;
   if (host) {
-    seconds = median(repeats, [&] { session.run(source, count); }, [] {}, 1);
+    seconds = median(
+        repeats, [&] { session.run(source, count); }, [] {}, 1);
   } else {
     seconds = median(
         repeats, [&] { session.cuda()->recompute(); }, [&] { stream.synchronize(); }, batch == 1 ? 20 : 1);

@@ -28,12 +28,12 @@ OpCheck top_k_check();
 const std::vector<OpCheck>& op_checks() {
   static const std::vector<OpCheck> checks = {
       // clang-format off: one op a line
-      yuv_check(),       resize_check(),      resample_check(),        log_mel_check(),
-      patch_embed_check(),
-      embed_check(),     pack_check(),        linear_check(),          layer_norm_check(),
-      attention_check(), mlp_check(),         vector_quantize_check(), token_merge_check(),
-      rms_norm_check(),  gated_mlp_check(),   segment_mean_check(),    l2_normalize_check(),
-      gemm_check(),      contrastive_check(), rotary_check(),          top_k_check(),
+      yuv_check(),          resize_check(),    resample_check(),    log_mel_check(),
+      patch_embed_check(),  embed_check(),     pack_check(),        linear_check(),
+      layer_norm_check(),   attention_check(), mlp_check(),         vector_quantize_check(),
+      token_merge_check(),  rms_norm_check(),  gated_mlp_check(),   segment_mean_check(),
+      l2_normalize_check(), gemm_check(),      contrastive_check(), rotary_check(),
+      top_k_check(),
       // clang-format on
   };
   return checks;

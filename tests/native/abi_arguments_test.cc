@@ -314,7 +314,7 @@ TEST(SessionArguments, Limits) {
   expect_error(kInvalid, "limits.struct_size", sns_session_create(model.get(), &l, &s));
   struct {
     const char* name;
-    int64_t sns_session_limits::* field;
+    int64_t sns_session_limits::*field;
     int64_t least;
   } const fields[] = {{"max_items", &sns_session_limits::max_items, 1},
                       {"max_sequences", &sns_session_limits::max_sequences, 1},
@@ -497,8 +497,8 @@ TEST(YuvArguments, AreChecked) {
   const auto bytes = static_cast<int64_t>(out.size());
   const auto run = [&](int64_t height, int64_t width, int64_t ldy, int64_t ldu, int64_t ldv, int32_t matrix,
                        int32_t full, int64_t out_bytes) {
-    return sns_yuv_to_rgb(y.data(), ldy, c.data(), ldu, c.data(), ldv, height, width, matrix, full, out.data(),
-                          out_bytes);
+    return sns_yuv_to_rgb(y.data(), ldy, c.data(), ldu, c.data(), ldv, height, width, matrix, full,
+                          out.data(), out_bytes);
   };
   ASSERT_SNS_OK(run(13, 14, 14, 7, 8, SNS_YUV_BT601, 1, bytes));
   EXPECT_EQ(std::vector<uint8_t>(out.size(), 126), out);

@@ -174,10 +174,9 @@ Work work(int64_t rows, int64_t width, int64_t hidden) {
 
 std::vector<Work> works() {
   return {
-      work(1, 768, 3072),
-      work(197, 768, 3072),   // a ViT-B/16 layer
-      work(256, 768, 3072),   // Perceiver latents, widening 4
-      work(512, 1024, 1024),  // Perceiver of the paper: widening 1
+      work(1, 768, 3072), work(197, 768, 3072),  // a ViT-B/16 layer
+      work(256, 768, 3072),                      // Perceiver latents, widening 4
+      work(512, 1024, 1024),                     // Perceiver of the paper: widening 1
   };
 }
 

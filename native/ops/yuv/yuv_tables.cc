@@ -99,7 +99,7 @@ YuvColours yuv_colours(YuvMatrix matrix, bool full_range) {
       {104597, 132201, 25675, 53279}, {117489, 138438, 13975, 34925}, {110013, 140363, 12277, 42626},
       {117579, 136230, 16907, 35559}, {104448, 132798, 24759, 53109},
   };
-  const int64_t (&inverse)[4] = kInverse[static_cast<int>(matrix)];
+  const int64_t(&inverse)[4] = kInverse[static_cast<int>(matrix)];
   const auto chroma = [full_range](int64_t c) {
     return to_int16((full_range ? c * 224 / 255 : c) * (1 << 13));
   };
