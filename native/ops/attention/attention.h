@@ -29,13 +29,17 @@ struct AttentionArgs {
   /// [total_k] how many keys each stands for, finite and above 0; or null, which is 1 each. Its probability
   /// counts so often, which is log(weight) on its scores: ToMe's proportional attention.
   const float* key_weight = nullptr;
-  /// kFast rounds q, k, v and the probabilities to bfloat16; on the CPU where there are units for it and
-  /// heads are not very narrow.
+  /// kFast rounds q, k, v and the probabilities to bfloat16 (on the CPU where there are units for it) in
+  /// heads of kAttentionFastDim or more.
   Precision precision = Precision::kStrict;
   /// Query i of a sequence attends to its keys 0 to i. Sequences then have as many queries as keys, and there
   /// is no key_mask.
   bool causal = false;
 };
+
+/// In heads narrower than this the few roundings of a score do not average out, and there is little to gain:
+/// kFast computes them as kStrict.
+constexpr int64_t kAttentionFastDim = 16;
 
 /// NMSE bound of one case against attention_ref (fp32 arithmetic).
 constexpr double kAttentionNmse = 1e-10;

@@ -308,7 +308,7 @@ int attention_cuda(const AttentionCudaArgs& args, void* workspace, void* stream)
   if (const int status = gpu::no_tensor_kernel()) return status;
   auto* parts = static_cast<float*>(workspace);
   const auto s = static_cast<gpu::Stream>(stream);
-  const bool strict = a.precision == Precision::kStrict;
+  const bool strict = a.precision == Precision::kStrict || a.qk_dim < kAttentionFastDim;
   const auto start = plan.columns == 64 ? (strict ? launch<64, true> : launch<64, false>)
                                         : (strict ? launch<128, true> : launch<128, false>);
   const int status = start(args, plan, parts, s);

@@ -17,7 +17,8 @@ struct AttentionCudaArgs {
 
 /// Partial results of split keys; 0 where nothing is split.
 size_t attention_cuda_workspace(const AttentionCudaArgs& args);
-/// attention.precision: bfloat16 once (kFast), or in parts that add up to kStrict's accuracy.
+/// attention.precision: bfloat16 once (kFast), or in parts that add up to kStrict's accuracy (narrow heads,
+/// too).
 int attention_cuda(const AttentionCudaArgs& args, void* workspace, void* stream);
 
 }  // namespace sns

@@ -59,11 +59,9 @@ struct AttentionParts {
   float* sum = nullptr;
 };
 
-/// Whether bfloat16 was asked for and is used. In heads narrower than this the few roundings of a score do
-/// not average out, and there is little to gain.
-constexpr int64_t kMinBf16Dim = 16;
+/// Whether bfloat16 was asked for and is used.
 inline bool attention_in_bf16(const AttentionArgs& a) {
-  return a.precision == Precision::kFast && a.qk_dim >= kMinBf16Dim && has_avx512_bf16();
+  return a.precision == Precision::kFast && a.qk_dim >= kAttentionFastDim && has_avx512_bf16();
 }
 
 inline int64_t attention_v_pad(const AttentionArgs& a) { return round_up(a.v_dim, kColumnPad); }
