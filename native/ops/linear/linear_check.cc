@@ -61,7 +61,7 @@ Parity random_case(uint64_t seed, const Kernel& kernel) {
   Random rng(seed);
   const int64_t rows = size(rng, 420), out = size(rng, 400);
   const int64_t in = rng.integer(0, 7) == 0 ? 1024 : size(rng, rows > 70 || out > 70 ? 700 : 3100);
-  const bool few = rows * out < kFew || in * out < kFew;
+  const bool few = rows * out < kFew || in * out < 2 * kFew;
   std::vector<float> weight(static_cast<size_t>(out * in)), bias(static_cast<size_t>(out));
   draw(rng, weight.begin(), weight.end(), 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(in, 1))),
        few);
