@@ -380,7 +380,8 @@ TEST(CudaPipeline, OrdersHaveTheirOwnTokens) {
   SmallModel m(35);
   m.sequence(16, false, false).text(Position::kNone);
   Session session(std::make_shared<const Model>(cuda_engine(), m.parts), small_limits());
-  const std::vector<OwnedItem> items = {token_item(3, 16, random)};
+  std::vector<OwnedItem> items;
+  items.push_back(token_item(3, 16, random));  // a copy would point into what it was copied from
   const float* where[2] = {};
   for (int turn = 0; turn < 4; ++turn) {
     for (const bool timed : {false, true}) {
