@@ -1,28 +1,17 @@
-// The int8 product of PatchEmbedBytes with spares. Highway's AVX3 target lacks VNNI and VBMI, so this file
-// carries its own target.
+// The int8 product of PatchEmbedBytes with spares, which take VBMI besides VNNI.
 
 #include "ops/patch_embed/patch_embed_vbmi.h"
 
 #if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC bug 105593: its own AVX-512 header is reported wherever an intrinsic is inlined.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
 #include <utility>
+
+#include "ops/patch_embed/store-inl.h"
 
 #define SNS_VBMI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,fma")))
 #define SNS_VBMI_INLINE SNS_VBMI __attribute__((always_inline)) inline
 
 namespace sns {
 namespace {
-
-/// sum += Σ of four products patch·digit in each of 16 lanes. In assembly as in patch_embed_vnni.cc.
-SNS_VBMI_INLINE void dot(__m512i& sum, __m512i patch, __m512i digit) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(patch), "v"(digit));
-}
 
 /// Rows 0 to 11 of a tile from four registers: 0, 1 or 2 strides are part of an address.
 struct Rows {
@@ -43,11 +32,9 @@ struct Tile {
       : a{((void)kRow, _mm512_load_si512(start))...}, b{((void)kRow, _mm512_load_si512(start + 16))...} {}
   template <size_t kOne>
   SNS_VBMI_INLINE void four(const uint8_t* patch, __m512i wa, __m512i wb) {
-    int32_t bytes;
-    __builtin_memcpy(&bytes, patch, 4);
-    const __m512i x = _mm512_set1_epi32(bytes);
-    dot(a[kOne], x, wa);
-    dot(b[kOne], x, wb);
+    const __m512i x = four_bytes(patch);
+    dot_bytes(a[kOne], x, wa);
+    dot_bytes(b[kOne], x, wb);
   }
   /// Four bytes of every patch.
   SNS_VBMI_INLINE void step(const Rows& rows, int64_t k, const int8_t* digits) {
@@ -57,19 +44,14 @@ struct Tile {
   /// Four spares of every output: their pixels are anywhere in the slice at k.
   SNS_VBMI_INLINE void spare(const Rows& rows, int64_t k, const int8_t* from) {
     const __m512i pick = _mm512_load_si512(from), digits = _mm512_load_si512(from + 64);
-    (dot(a[kRow], _mm512_permutexvar_epi8(pick, _mm512_load_si512(rows.at<kRow>(k))), digits), ...);
+    (dot_bytes(a[kRow], _mm512_permutexvar_epi8(pick, _mm512_load_si512(rows.at<kRow>(k))), digits), ...);
     const __m512i pick_b = _mm512_load_si512(from + 128), digits_b = _mm512_load_si512(from + 192);
-    (dot(b[kRow], _mm512_permutexvar_epi8(pick_b, _mm512_load_si512(rows.at<kRow>(k))), digits_b), ...);
+    (dot_bytes(b[kRow], _mm512_permutexvar_epi8(pick_b, _mm512_load_si512(rows.at<kRow>(k))), digits_b), ...);
   }
   SNS_VBMI_INLINE static void finish(const VbmiBlock& block, __m512i sum, int64_t row, int64_t first) {
-    const int64_t left = block.outputs - first;
-    const auto lanes = static_cast<__mmask16>(left >= 16 ? 0xFFFF : left > 0 ? (1u << left) - 1 : 0);
-    __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_load_ps(block.step + first),
-                               _mm512_load_ps(block.bias + first));
-    if (block.position) {
-      y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, block.position + row * block.ld_position + first));
-    }
-    _mm512_mask_storeu_ps(block.y + row * block.ldy + first, lanes, y);
+    store<1>(&sum, block.step + first, block.bias + first,
+             block.position ? block.position + row * block.ld_position + first : nullptr,
+             lanes_of(block.outputs, first), block.y + row * block.ldy + first);
   }
   SNS_VBMI_INLINE void finish(const VbmiBlock& block, int64_t row) const {
     ((finish(block, a[kRow], row + static_cast<int64_t>(kRow), 0),

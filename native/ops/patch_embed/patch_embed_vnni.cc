@@ -1,135 +1,67 @@
-// The int8 product of PatchEmbedBytes. Highway's AVX3 target lacks VNNI, so this file carries its own target.
+// The int8 product of PatchEmbedBytes.
 
 #include "ops/patch_embed/patch_embed_vnni.h"
 
 #if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC bug 105593: its own AVX-512 header is reported wherever an intrinsic is inlined.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
+#include <utility>
 
-#define SNS_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
-#define SNS_VNNI_INLINE SNS_VNNI __attribute__((always_inline)) inline
+#include "ops/patch_embed/store-inl.h"
 
 namespace sns {
 namespace {
 
-/// sum += Σ of four products patch·digit in each of 16 lanes. In assembly, because GCC 12 copies the
-/// accumulators of the intrinsic to the stack at every step, which halves the speed.
-SNS_VNNI_INLINE void dot(__m512i& sum, __m512i patch, __m512i digit) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(patch), "v"(digit));
-}
-
-/// One patch's sums: digits × 16 outputs.
-template <int kDigits>
-struct Row {
-  SNS_VNNI_INLINE explicit Row(const int32_t* start) {
-#pragma GCC unroll 3
-    for (int i = 0; i < kDigits; ++i) d[i] = _mm512_load_si512(start + 16 * i);
+/// Sums of some patches × 16 outputs, digit by digit.
+template <int kDigits, size_t... kRow>
+struct Tile {
+  SNS_VNNI_INLINE explicit Tile(const int32_t* start)
+      : a{((void)kRow, _mm512_load_si512(start))...},
+        b{((void)kRow, _mm512_load_si512(start + 16))...},
+        c{((void)kRow, _mm512_load_si512(start + 16 * (kDigits - 1)))...} {}
+  template <size_t kOne>
+  SNS_VNNI_INLINE void four(const uint8_t* patch, __m512i wa, __m512i wb, __m512i wc) {
+    const __m512i x = four_bytes(patch);
+    dot_bytes(a[kOne], x, wa);
+    dot_bytes(b[kOne], x, wb);
+    if constexpr (kDigits > 2) dot_bytes(c[kOne], x, wc);
   }
-  SNS_VNNI_INLINE void step(const uint8_t* patch, const __m512i (&w)[kDigits]) {
-    int32_t four;
-    __builtin_memcpy(&four, patch, 4);
-    const __m512i x = _mm512_set1_epi32(four);
-#pragma GCC unroll 3
-    for (int i = 0; i < kDigits; ++i) dot(d[i], x, w[i]);
+  /// Four bytes of every patch.
+  SNS_VNNI_INLINE void step(const uint8_t* p, int64_t bytes, const int8_t* digits) {
+    const __m512i wa = _mm512_load_si512(digits), wb = _mm512_load_si512(digits + 64),
+                  wc = _mm512_load_si512(digits + 64 * (kDigits - 1));
+    (four<kRow>(p + static_cast<int64_t>(kRow) * bytes, wa, wb, wc), ...);
   }
+  template <size_t kOne>
   SNS_VNNI_INLINE void finish(const VnniPanel& panel, int64_t row, __mmask16 lanes) const {
-    __m512 step = _mm512_load_ps(panel.step), y = _mm512_load_ps(panel.bias);
-#pragma GCC unroll 3
-    for (int i = 0; i < kDigits; ++i) {
-      y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(d[i]), step, y);
-      step = _mm512_mul_ps(step, _mm512_set1_ps(256.0f));
-    }
-    if (panel.position) {
-      y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, panel.position + row * panel.ld_position));
-    }
-    _mm512_mask_storeu_ps(panel.y + row * panel.ldy, lanes, y);
+    const __m512i sums[] = {a[kOne], b[kOne], c[kOne]};
+    store<kDigits>(sums, panel.step, panel.bias,
+                   panel.position ? panel.position + row * panel.ld_position : nullptr, lanes,
+                   panel.y + row * panel.ldy);
   }
-  __m512i d[kDigits];
+  __m512i a[sizeof...(kRow)], b[sizeof...(kRow)], c[sizeof...(kRow)];  ///< c is used of three digits
 };
 
-template <int kDigits>
-SNS_VNNI_INLINE void load(const int8_t* from, __m512i (&w)[kDigits]) {
-#pragma GCC unroll 3
-  for (int i = 0; i < kDigits; ++i) w[i] = _mm512_load_si512(from + 64 * i);
-}
-
-/// With three digits, eight patches fill the register file: 24 sums, three weights, one patch element.
-template <int kDigits>
-SNS_VNNI_INLINE void eight_rows(const VnniPanel& panel, const uint8_t* p, int64_t row, int64_t bytes,
-                                __mmask16 lanes) {
-  using R = Row<kDigits>;
-  R r0(panel.start), r1(panel.start), r2(panel.start), r3(panel.start);
-  R r4(panel.start), r5(panel.start), r6(panel.start), r7(panel.start);
+template <int kDigits, size_t... kRow>
+SNS_VNNI_INLINE void rows_of(std::index_sequence<kRow...>, const VnniPanel& panel, const uint8_t* patches,
+                             int64_t row, int64_t bytes, __mmask16 lanes) {
+  const uint8_t* p = patches + row * bytes;
+  Tile<kDigits, kRow...> tile(panel.start);
   const int8_t* digits = panel.digits;
-  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) {
-    __m512i w[kDigits];
-    load(digits, w);
-    r0.step(p + k, w);
-    r1.step(p + bytes + k, w);
-    r2.step(p + 2 * bytes + k, w);
-    r3.step(p + 3 * bytes + k, w);
-    r4.step(p + 4 * bytes + k, w);
-    r5.step(p + 5 * bytes + k, w);
-    r6.step(p + 6 * bytes + k, w);
-    r7.step(p + 7 * bytes + k, w);
-  }
-  r0.finish(panel, row, lanes);
-  r1.finish(panel, row + 1, lanes);
-  r2.finish(panel, row + 2, lanes);
-  r3.finish(panel, row + 3, lanes);
-  r4.finish(panel, row + 4, lanes);
-  r5.finish(panel, row + 5, lanes);
-  r6.finish(panel, row + 6, lanes);
-  r7.finish(panel, row + 7, lanes);
-}
-
-template <int kDigits>
-SNS_VNNI_INLINE void four_rows(const VnniPanel& panel, const uint8_t* p, int64_t row, int64_t bytes,
-                               __mmask16 lanes) {
-  using R = Row<kDigits>;
-  R r0(panel.start), r1(panel.start), r2(panel.start), r3(panel.start);
-  const int8_t* digits = panel.digits;
-  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) {
-    __m512i w[kDigits];
-    load(digits, w);
-    r0.step(p + k, w);
-    r1.step(p + bytes + k, w);
-    r2.step(p + 2 * bytes + k, w);
-    r3.step(p + 3 * bytes + k, w);
-  }
-  r0.finish(panel, row, lanes);
-  r1.finish(panel, row + 1, lanes);
-  r2.finish(panel, row + 2, lanes);
-  r3.finish(panel, row + 3, lanes);
-}
-
-template <int kDigits>
-SNS_VNNI_INLINE void one_row(const VnniPanel& panel, const uint8_t* p, int64_t row, int64_t bytes,
-                             __mmask16 lanes) {
-  Row<kDigits> r(panel.start);
-  const int8_t* digits = panel.digits;
-  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) {
-    __m512i w[kDigits];
-    load(digits, w);
-    r.step(p + k, w);
-  }
-  r.finish(panel, row, lanes);
+  for (int64_t k = 0; k < bytes; k += 4, digits += 64 * kDigits) tile.step(p + k, bytes, digits);
+  (tile.template finish<kRow>(panel, row + static_cast<int64_t>(kRow), lanes), ...);
 }
 
 template <int kDigits>
 SNS_VNNI void multiply(const VnniPanel& panel, const uint8_t* patches, int64_t rows, int64_t bytes) {
-  const auto lanes = static_cast<__mmask16>((1u << panel.outputs) - 1);
+  const __mmask16 lanes = lanes_of(panel.outputs, 0);
   int64_t r = 0;
-  for (; r + 8 <= rows; r += 8) eight_rows<kDigits>(panel, patches + r * bytes, r, bytes, lanes);
-  if (r + 4 <= rows) {
-    four_rows<kDigits>(panel, patches + r * bytes, r, bytes, lanes);
-    r += 4;
+  // With three digits, eight patches fill the register file: 24 sums, three weights, one patch element.
+  for (; r + 8 <= rows; r += 8) {
+    rows_of<kDigits>(std::make_index_sequence<8>(), panel, patches, r, bytes, lanes);
   }
-  for (; r < rows; ++r) one_row<kDigits>(panel, patches + r * bytes, r, bytes, lanes);
+  for (; r + 4 <= rows; r += 4) {
+    rows_of<kDigits>(std::make_index_sequence<4>(), panel, patches, r, bytes, lanes);
+  }
+  for (; r < rows; ++r) rows_of<kDigits>(std::make_index_sequence<1>(), panel, patches, r, bytes, lanes);
 }
 
 }  // namespace

@@ -1,24 +1,15 @@
-// The int8 screen on AVX-512 VNNI. Highway's AVX3 target lacks VNNI, so this file carries its own target.
+// The int8 screen on AVX-512 VNNI.
 
 #include "ops/vector_quantize/nearest.h"
 
 #if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC bug 105593: its own AVX-512 header is reported wherever an intrinsic is inlined.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
-#define SNS_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
+#include "backend/cpu/vnni.h"
 
 namespace sns {
 namespace {
 
 // Covers the roundings of float sums of squares of up to 2¹⁵ terms in 16 chains.
 constexpr float kInflate = 1.001f;
-
-#define SNS_VNNI_INLINE SNS_VNNI __attribute__((always_inline)) inline
 
 /// Four dimensions of 64 codes.
 struct Codes {
@@ -30,23 +21,15 @@ struct Codes {
   __m512i v0, v1, v2, v3;
 };
 
-/// sum += Σ of four products c·x in each of 16 lanes. In assembly, because GCC 12 copies the accumulators of
-/// the intrinsic to the stack at every step, which halves the speed.
-SNS_VNNI_INLINE void dot(__m512i& sum, __m512i c, __m512i x) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(c), "v"(x));
-}
-
 /// Sums of one row against 64 codes.
 struct Tile {
   SNS_VNNI_INLINE explicit Tile(int32_t offset) : a0(_mm512_set1_epi32(offset)), a1(a0), a2(a0), a3(a0) {}
   SNS_VNNI_INLINE void step(const Codes& c, const int8_t* q) {
-    int32_t four;
-    __builtin_memcpy(&four, q, 4);
-    const __m512i x = _mm512_set1_epi32(four);
-    dot(a0, c.v0, x);
-    dot(a1, c.v1, x);
-    dot(a2, c.v2, x);
-    dot(a3, c.v3, x);
+    const __m512i x = four_bytes(q);
+    dot_bytes(a0, c.v0, x);
+    dot_bytes(a1, c.v1, x);
+    dot_bytes(a2, c.v2, x);
+    dot_bytes(a3, c.v3, x);
   }
   SNS_VNNI_INLINE static __m512 score(__m512i sum, __m512 scale, const float* minus_half) {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, _mm512_load_ps(minus_half));
