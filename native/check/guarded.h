@@ -43,6 +43,16 @@ class Guarded {
     }
     return true;
   }
+  /// intact(), and of an output [rows, cols] with stride ld nothing was written beside its rows: the poison
+  /// is still there.
+  bool rows_intact(int64_t rows, int64_t cols, int64_t ld) const {
+    bool poisoned = true;
+    for (int64_t r = 0; cols > 0 && r < rows; ++r) {
+      const int64_t end = std::min((r + 1) * ld, count_);
+      for (int64_t i = r * ld + cols; i < end; ++i) poisoned &= std::isnan((*this)[i]);
+    }
+    return intact() && poisoned;
+  }
 
  private:
   int64_t count_;
