@@ -20,12 +20,14 @@ int32_t sns_audio_stream_create(sns_engine engine, const sns_audio_stream_config
     sns::not_null(out, "out");
     sns::checked_struct(config, "config");
     const sns::LogMelConfig log_mel = sns::convert(config->log_mel, "log_mel.");
-    const std::shared_ptr<sns::Engine>& cpu = sns::cpu_engine(engine, "audio_stream");
     try {
       *out =
-          std::make_unique<sns_audio_stream_t>(cpu, log_mel, config->input_rate, config->capacity).release();
+          std::make_unique<sns_audio_stream_t>(engine->engine, log_mel, config->input_rate, config->capacity)
+              .release();
     } catch (const sns::Error& e) {
-      if (e.field() == "input_rate" || e.field() == "capacity") throw;
+      for (const char* own : {"input_rate", "capacity", "device", "cufft"}) {
+        if (e.field() == own) throw;
+      }
       throw sns::Error(e.code(), "log_mel." + e.field(), std::string("log_mel.") + e.what(), e.limit());
     }
   });

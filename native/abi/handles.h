@@ -63,7 +63,7 @@ struct sns_log_mel_t {
 struct sns_audio_stream_t {
   sns_audio_stream_t(std::shared_ptr<sns::Engine> e, const sns::LogMelConfig& config, int64_t input_rate,
                      int64_t capacity)
-      : engine(std::move(e)), stream(config, input_rate, capacity) {}
+      : engine(std::move(e)), stream(config, input_rate, capacity, engine->cuda()) {}
   std::shared_ptr<sns::Engine> engine;
   sns::AudioStream stream;
   std::atomic<bool> busy{false};

@@ -139,13 +139,12 @@ typedef struct sns_engine_config {
   int32_t precision; /* SNS_PRECISION_* of the models made from it */
 } sns_engine_config;
 
-/* On CUDA models and sessions, indexes, codebooks, log-mel, resampling and resizing by themselves run on the GPU. What has
- * no form there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
+/* On CUDA models and sessions, indexes, codebooks, log-mel, streams of sound, resampling and resizing by themselves run on the
+ * GPU. What has no form there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
  *   image.temporal_patch   patches over more than 16 frames
- *   audio.log_mel.n_fft    (n_fft of a log-mel by itself) above 4096 or with a prime factor above 5, without cuFFT: see
- *                          sns_engine_fft
+ *   audio.log_mel.n_fft    (n_fft of a log-mel by itself, log_mel.n_fft of a stream) above 4096 or with a prime factor
+ *                          above 5, without cuFFT: see sns_engine_fft
  *   codebook.learn         learning a codebook
- *   audio_stream           sound that comes in chunks
  *   alignment              logits and training
  *   device                 products and attention where the compute capability is below 8.0
  * Attention weights (sns_session_attention) are computed by the host from the tokens that the GPU made. An adapter serves
@@ -656,7 +655,9 @@ SNS_API void sns_resampler_destroy(sns_resampler resampler);
  * Memory is fixed when the stream is made and all work is done on the caller's thread, one thread at a time (a second
  * gets SNS_ERROR_ILLEGAL_STATE). Frames that depend on the whole sound cannot be streamed: clip = SNS_CLIP_MAX (take
  * SNS_CLIP_FIXED_MAX; for Whisper, clip_maximum = 1.5) and any norm are SNS_ERROR_INVALID_ARGUMENT. Hops over 2^20
- * and rates whose resampling needs more than 2^20 samples of history are SNS_ERROR_LIMIT_EXCEEDED. */
+ * and rates whose resampling needs more than 2^20 samples of history are SNS_ERROR_LIMIT_EXCEEDED. On a CUDA engine
+ * samples go to the GPU when they are pushed, are resampled there, and features come back when they are read; where cuFFT
+ * serves n_fft, it is trusted to give a frame the same bits whatever frames stand beside it. */
 typedef struct sns_audio_stream_config {
   int64_t struct_size;
   sns_log_mel_config log_mel; /* its sample_rate is that of the features */

@@ -1,11 +1,11 @@
 #include "pipeline/audio_stream.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "ops/finite/finite.h"
 #include "pipeline/config.h"
+#include "pipeline/cuda/stream_device.h"
 
 namespace sns {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 // Frames that wait as samples: enough for whole vectors of them.
 constexpr int64_t kBlockFrames = 64, kBlockSamples = 65536;
 
-void check(const LogMelConfig& c) {
+LogMelPlan checked_plan(const LogMelConfig& c) {
+  LogMelPlan plan(c);
   if (c.clip == ClipRange::kClipMax) {
     throw Error(Code::kInvalidArgument, "clip",
                 "clip: the sound's own maximum is known only at its end; a stream needs a fixed one");
@@ -32,6 +33,7 @@ void check(const LogMelConfig& c) {
   };
   bounded(c.hop, "hop");
   bounded(c.frame_span, "frame_span");
+  return plan;
 }
 
 int64_t checked_capacity(int64_t capacity, int64_t input_rate) {
@@ -59,18 +61,29 @@ int64_t first_where(int64_t high, F f) {
   return low;
 }
 
+/// One frame with the reflections of either end, and a block more.
+int64_t window(const LogMelConfig& c) {
+  const int64_t block = std::clamp<int64_t>(kBlockSamples / c.hop, 1, kBlockFrames);
+  return 2 * c.n_fft + c.frame_span + (block + 2) * c.hop + 64;
+}
+
+std::unique_ptr<StreamDevice> stream_device(const CudaDevicePtr& cuda, const ResampleFilter& filter,
+                                            const LogMelPlan& plan) {
+  if (cuda) return std::make_unique<CudaStreamDevice>(cuda, filter, plan);
+  return std::make_unique<HostStreamDevice>(filter, plan);
+}
+
 }  // namespace
 
-AudioStream::AudioStream(const LogMelConfig& config, int64_t input_rate, int64_t capacity) : plan_(config) {
-  check(config);
-  capacity_ = checked_capacity(capacity, input_rate);
-  resampler_ = ResampleStream(input_rate, config.sample_rate, capacity_);
-  // One frame with the reflections of either end, and a block more.
-  const int64_t block = std::clamp<int64_t>(kBlockSamples / config.hop, 1, kBlockFrames);
-  samples_ = SampleWindow(2 * config.n_fft + config.frame_span + (block + 2) * config.hop + 64);
-  scratch_ = AlignedArray<unsigned char>(static_cast<int64_t>(log_mel_scratch(plan_, 0, 1)));
-  latency_ = measure_latency();
-}
+AudioStream::AudioStream(const LogMelConfig& config, int64_t input_rate, int64_t capacity,
+                         const CudaDevicePtr& cuda)
+    : plan_(checked_plan(config)),
+      capacity_(checked_capacity(capacity, input_rate)),
+      filter_(stream_filter(input_rate, config.sample_rate)),
+      device_(stream_device(cuda, filter_, plan_)),
+      resampler_(filter_, *device_, capacity_),
+      samples_(*device_, window(config)),
+      latency_(measure_latency()) {}
 
 int64_t AudioStream::measure_latency() const {
   // Far enough from the start that nothing of it is seen; the samples before which it is not final.
@@ -78,7 +91,7 @@ int64_t AudioStream::measure_latency() const {
   const int64_t frame = 2 * c.n_fft / c.hop + 2;
   const int64_t final_at =
       first_where(int64_t{1} << 40, [&](int64_t n) { return log_mel_final_frames(plan_, n) > frame; });
-  const ResampleFilter& f = resampler_.filter();
+  const ResampleFilter& f = filter_;
   const int64_t past_x2 = 2 * final_at - plan_.frame_centre_x2(frame);
   if (f.orig() == f.target()) return ceil_div(past_x2, 2);
   // The last of those samples stands one before; its taps end less than half_width + 1 after it.
@@ -86,8 +99,6 @@ int64_t AudioStream::measure_latency() const {
       ceil_div(checked_mul(std::max<int64_t>(0, past_x2 - 2), f.orig(), "hop"), 2 * f.target());
   return input + f.half_width() + 2;
 }
-
-int64_t AudioStream::bytes() const { return resampler_.bytes() + samples_.bytes() + scratch_.size(); }
 
 int64_t AudioStream::push(const void* samples, bool s16, int64_t count) {
   if (finished_)
@@ -107,14 +118,8 @@ int64_t AudioStream::push(const void* samples, bool s16, int64_t count) {
   while (taken < count) {
     const int64_t part = std::min(count - taken, resampler_.room());
     if (part == 0) break;
-    float* to = resampler_.append(part);
-    if (s16) {
-      const int16_t* from = static_cast<const int16_t*>(samples) + taken;
-      for (int64_t i = 0; i < part; ++i) to[i] = static_cast<float>(from[i]) * 0x1p-15f;
-    } else {
-      std::memcpy(to, static_cast<const float*>(samples) + taken, static_cast<size_t>(part) * sizeof(float));
-    }
-    resampler_.advance(part);
+    const int64_t size = s16 ? sizeof(int16_t) : sizeof(float);
+    resampler_.push(static_cast<const unsigned char*>(samples) + taken * size, s16, part);
     taken += part;
     pump();
   }
@@ -143,15 +148,13 @@ int64_t AudioStream::frames() const {
 
 int64_t AudioStream::read(float* y, int64_t count) {
   const int64_t mels = plan_.config().n_mels;
-  Serial serial;
   int64_t done = 0;
   while (done < count) {
     const bool ended = resampler_.drained();
     const int64_t ready = std::min(count - done, final_frames(samples_.end(), ended) - next_);
     if (ready <= 0) break;
-    SignalPart part{samples_.data(), samples_.begin(), samples_.end(), SignalPart::kOpen};
-    if (ended) part.total = samples_.end();
-    log_mel_frames_cpu(plan_, part, next_, ready, y + done * mels, mels, scratch_.data(), serial);
+    const SignalPart part = samples_.part(ended ? samples_.end() : SignalPart::kOpen);
+    device_->features(part, next_, ready, y + done * mels);
     next_ += ready;
     done += ready;
     pump();

@@ -1,16 +1,23 @@
 #include "pipeline/resample_stream.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace sns {
+namespace {
+
+int64_t history(const ResampleFilter& filter) {
+  return filter.taps_per_phase() + filter.orig() / filter.target() + 1;
+}
+
+}  // namespace
 
 float* SampleWindow::append(int64_t count) {
-  if (offset_ + (end_ - begin_) + count > data_.size()) {
-    std::memmove(data_.data(), data(), static_cast<size_t>(end_ - begin_) * sizeof(float));
+  const int64_t held = end_ - begin_;
+  if (offset_ + held + count > 2 * capacity_) {  // then offset_ is past capacity_: nothing overlaps
+    if (held > 0) device_.move(data_, data(), held);
     offset_ = 0;
   }
-  return data_.data() + offset_ + (end_ - begin_);
+  return data_ + offset_ + held;
 }
 
 void SampleWindow::drop(int64_t position) {
@@ -21,21 +28,31 @@ void SampleWindow::drop(int64_t position) {
   if (begin_ == end_) offset_ = 0;
 }
 
-ResampleStream::ResampleStream(int64_t input_rate, int64_t output_rate, int64_t capacity) {
+ResampleFilter stream_filter(int64_t input_rate, int64_t output_rate) {
+  ResampleFilter filter;
   try {
-    filter_ = ResampleFilter(input_rate, output_rate);
+    filter = ResampleFilter(input_rate, output_rate);
   } catch (const Error& e) {
     throw Error(e.code(), "input_rate", std::string("input_rate: ") + e.what(), e.limit());
   }
-  const int64_t history = filter_.taps_per_phase() + filter_.orig() / filter_.target() + 1;
-  if (filter_.orig() != filter_.target() && history > kMaxHistory) {
+  if (filter.orig() != filter.target() && history(filter) > ResampleStream::kMaxHistory) {
     throw Error(Code::kLimitExceeded, "input_rate",
                 "input_rate: " + std::to_string(input_rate) + " to " + std::to_string(output_rate) +
-                    " Hz needs a history of " + std::to_string(history) + " samples; the limit is " +
-                    std::to_string(kMaxHistory),
-                kMaxHistory);
+                    " Hz needs a history of " + std::to_string(history(filter)) + " samples; the limit is " +
+                    std::to_string(ResampleStream::kMaxHistory),
+                ResampleStream::kMaxHistory);
   }
-  input_ = SampleWindow(checked_add(capacity, std::min(history, kMaxHistory), "capacity"));
+  return filter;
+}
+
+ResampleStream::ResampleStream(const ResampleFilter& filter, StreamDevice& device, int64_t capacity)
+    : filter_(filter),
+      device_(device),
+      input_(device, checked_add(capacity, std::min(history(filter), kMaxHistory), "capacity")) {}
+
+void ResampleStream::push(const void* samples, bool s16, int64_t count) {
+  device_.put(input_.append(count), samples, s16, count);
+  input_.advance(count);
 }
 
 void ResampleStream::clear() {
@@ -47,7 +64,7 @@ void ResampleStream::clear() {
 int64_t ResampleStream::read(float* y, int64_t count) {
   count = std::min(count, outputs() - produced_);
   if (count <= 0) return 0;
-  resample_range_cpu(filter_, input_.data(), input_.begin(), input_.end(), received(), produced_, count, y);
+  device_.resample(input_.part(received()), produced_, count, y);
   produced_ += count;
   input_.drop(resample_first_needed(filter_, produced_));
   return count;

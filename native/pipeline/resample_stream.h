@@ -1,53 +1,55 @@
 #pragma once
 
-#include "core/memory.h"
-#include "ops/resample/resample.h"
+#include "pipeline/stream_device.h"
 
 namespace sns {
 
 /// The last samples of a signal that grows at its end and is forgotten at its start; positions are counted
-/// from the signal's first sample. Samples lie side by side; moving them together costs a copy per sample at
-/// most.
+/// from the signal's first sample. Samples lie side by side in the device's memory; moving them together
+/// costs a copy per sample at most.
 class SampleWindow {
  public:
-  SampleWindow() = default;
-  explicit SampleWindow(int64_t capacity) : capacity_(capacity), data_(2 * capacity) {}
+  SampleWindow(StreamDevice& device, int64_t capacity)
+      : device_(device), capacity_(capacity), data_(device.allocate(2 * capacity)) {}
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }
   int64_t room() const { return capacity_ - (end_ - begin_); }
-  int64_t bytes() const { return data_.size() * static_cast<int64_t>(sizeof(float)); }
-  const float* data() const { return data_.data() + offset_; }  ///< sample begin()
+  const float* data() const { return data_ + offset_; }  ///< sample begin()
   /// Where the next samples go: `count` ≤ room() of them; advance() then says how many came.
   float* append(int64_t count);
   void advance(int64_t count) { end_ += count; }
   /// Forgets what is before `position`.
   void drop(int64_t position);
   void clear() { begin_ = end_ = offset_ = 0; }
+  /// What is held, of a signal of that length.
+  SignalPart part(int64_t total) const { return {data(), begin_, end_, total}; }
 
  private:
-  int64_t capacity_ = 0, begin_ = 0, end_ = 0, offset_ = 0;
-  AlignedArray<float> data_;
+  StreamDevice& device_;
+  int64_t capacity_, begin_ = 0, end_ = 0, offset_ = 0;
+  float* data_;
 };
 
-/// Resamples a signal that comes in chunks of any size, to the bits that resample_cpu gives for the whole.
-/// Memory is fixed; nothing is allocated after construction. One thread at a time.
+/// The filter of a stream. Throws what ResampleFilter does, naming input_rate, and kLimitExceeded when the
+/// samples that have to be kept for it pass kMaxHistory.
+ResampleFilter stream_filter(int64_t input_rate, int64_t output_rate);
+
+/// Resamples a signal that comes in chunks of any size, to the bits that the device's resampler gives for the
+/// whole. Memory is fixed; nothing is allocated after construction. One thread at a time.
 class ResampleStream {
  public:
   /// Longest filter of a stream, in input samples: it is the history that has to be kept.
   static constexpr int64_t kMaxHistory = int64_t{1} << 20;
 
-  ResampleStream() = default;
-  /// `capacity`: samples that may wait unread, beside the filter's history. Throws kLimitExceeded naming
-  /// input_rate when that history passes kMaxHistory.
-  ResampleStream(int64_t input_rate, int64_t output_rate, int64_t capacity);
+  /// `filter` is a stream_filter and the device's; both must outlive the stream. `capacity`: samples that may
+  /// wait unread, beside the filter's history.
+  ResampleStream(const ResampleFilter& filter, StreamDevice& device, int64_t capacity);
   const ResampleFilter& filter() const { return filter_; }
-  int64_t bytes() const { return input_.bytes(); }
 
   /// How many samples it can take now.
   int64_t room() const { return input_.room(); }
-  /// Room for `count` ≤ room() samples that advance() then adds.
-  float* append(int64_t count) { return input_.append(count); }
-  void advance(int64_t count) { input_.advance(count); }
+  /// Takes `count` ≤ room() samples of the caller.
+  void push(const void* samples, bool s16, int64_t count);
   int64_t received() const { return input_.end(); }
   /// No more samples will come: what is missing at the end is zeros.
   void finish() { finished_ = true; }
@@ -59,11 +61,12 @@ class ResampleStream {
   }
   /// No output is left and none will come.
   bool drained() const { return finished_ && produced_ == outputs(); }
-  /// The next outputs, at most `count`; returns how many.
+  /// The next outputs, at most `count`, into the device's memory; returns how many.
   int64_t read(float* y, int64_t count);
 
  private:
-  ResampleFilter filter_;
+  const ResampleFilter& filter_;
+  StreamDevice& device_;
   SampleWindow input_;
   int64_t produced_ = 0;
   bool finished_ = false;

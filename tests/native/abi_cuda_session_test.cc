@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 #include "abi/dlpack.h"
@@ -340,12 +341,6 @@ TEST(CudaSession, CpuSessionsHaveNoDeviceSide) {
 
 TEST(CudaEngine, RefusesWhatRunsOnTheCpuOnly) {
   const Engine engine = cuda_engine();
-  auto config = sized<sns_audio_stream_config>();
-  config.log_mel = log_mel_config();
-  config.input_rate = 16000;
-  sns_audio_stream stream = nullptr;
-  expect_error(SNS_ERROR_UNAVAILABLE, "audio_stream",
-               sns_audio_stream_create(engine.get(), &config, &stream));
   auto codes = sized<sns_codebook_config>();
   codes.dim = codes.stages = codes.size = 1;
   const float token = 1;
@@ -380,26 +375,119 @@ TEST(CudaEngine, LogMel) {
   }
 }
 
+/// Beyond the fused kernel, and odd with a great prime: that one is transformed at twice its length.
 TEST(CudaEngine, LogMelThroughCuFft) {
   const Engine cpu = make_engine(), gpu = cuda_engine();
-  auto config = log_mel_config();
-  config.n_fft = 4500;
-  config.hop = 600;
-  sns_log_mel handle = nullptr;
-  expect_error(SNS_ERROR_UNAVAILABLE, "n_fft", sns_log_mel_create(gpu.get(), &config, &handle));
-  ASSERT_SNS_OK(sns_engine_fft(gpu.get(), SIMT_LIBRARY));
   std::vector<float> x(4000), y[2];
   sns::Random random(3);
   random.fill_normal(x.begin(), x.end(), 0.2);
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_SNS_OK(sns_log_mel_create(i == 0 ? cpu.get() : gpu.get(), &config, &handle));
-    const LogMel log_mel(handle);
-    int64_t frames = 0;
-    ASSERT_SNS_OK(sns_log_mel_frames(handle, 4000, &frames));
-    y[i].resize(static_cast<size_t>(frames * 10));
-    ASSERT_SNS_OK(sns_log_mel_run(handle, x.data(), SNS_FORMAT_F32_PCM, 4000, y[i].data(), frames * 10));
+  for (const int64_t n_fft : {4500, 211}) {
+    auto config = log_mel_config();
+    config.n_fft = n_fft;
+    config.win_length = std::min(config.win_length, n_fft);
+    config.hop = 600;
+    sns_log_mel handle = nullptr;
+    const Engine without = cuda_engine();
+    expect_error(SNS_ERROR_UNAVAILABLE, "n_fft", sns_log_mel_create(without.get(), &config, &handle));
+    ASSERT_SNS_OK(sns_engine_fft(gpu.get(), SIMT_LIBRARY));
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_SNS_OK(sns_log_mel_create(i == 0 ? cpu.get() : gpu.get(), &config, &handle));
+      const LogMel log_mel(handle);
+      int64_t frames = 0;
+      ASSERT_SNS_OK(sns_log_mel_frames(handle, 4000, &frames));
+      y[i].resize(static_cast<size_t>(frames * 10));
+      ASSERT_SNS_OK(sns_log_mel_run(handle, x.data(), SNS_FORMAT_F32_PCM, 4000, y[i].data(), frames * 10));
+    }
+    EXPECT_LE(nmse(y[1].data(), y[0].data(), static_cast<int64_t>(y[0].size())), 1e-8) << n_fft;
   }
-  EXPECT_LE(nmse(y[1].data(), y[0].data(), static_cast<int64_t>(y[0].size())), 1e-8);
+}
+
+/// The bits of the whole sound on the same engine, whatever the chunks; nothing is allocated after it is
+/// made.
+TEST(CudaEngine, AudioStream) {
+  const Engine engine = cuda_engine();
+  std::vector<float> x(3000);
+  sns::Random random(5);
+  random.fill_normal(x.begin(), x.end(), 0.2);
+  std::vector<float> want;
+  auto config = sized<sns_audio_stream_config>();
+  config.log_mel = log_mel_config();
+  config.input_rate = 8000;
+  config.capacity = 300;
+  {
+    sns_resampler r = nullptr;
+    ASSERT_SNS_OK(sns_resampler_create(engine.get(), 8000, 16000, &r));
+    const Resampler resampler(r);
+    std::vector<float> y(6000);
+    ASSERT_SNS_OK(sns_resampler_run(r, x.data(), 3000, y.data(), 6000));
+    sns_log_mel m = nullptr;
+    ASSERT_SNS_OK(sns_log_mel_create(engine.get(), &config.log_mel, &m));
+    const LogMel log_mel(m);
+    int64_t frames = 0;
+    ASSERT_SNS_OK(sns_log_mel_frames(m, 6000, &frames));
+    want.resize(static_cast<size_t>(frames * 10));
+    ASSERT_SNS_OK(sns_log_mel_run(m, y.data(), SNS_FORMAT_F32_PCM, 6000, want.data(), frames * 10));
+  }
+  sns_audio_stream handle = nullptr;
+  ASSERT_SNS_OK(sns_audio_stream_create(engine.get(), &config, &handle));
+  const AudioStream stream(handle);
+  control("memory", 0);
+  std::vector<float> got, rows(70);
+  auto read = [&] {
+    for (int64_t n = 1; n > 0;) {
+      ASSERT_SNS_OK(sns_audio_stream_read(handle, rows.data(), 70, &n));
+      got.insert(got.end(), rows.begin(), rows.begin() + n * 10);
+    }
+  };
+  for (int64_t at = 0, n = 0; at < 3000; at += n) {
+    const int64_t chunk = std::min<int64_t>(3000 - at, random.integer(1, 500));
+    ASSERT_SNS_OK(sns_audio_stream_push(handle, x.data() + at, SNS_FORMAT_F32_PCM, chunk, &n));
+    EXPECT_EQ(std::min<int64_t>(300, chunk), n);
+    read();
+  }
+  int64_t n = 0;
+  x[1] = std::numeric_limits<float>::quiet_NaN();
+  expect_error(SNS_ERROR_OUT_OF_RANGE, "samples[1]",
+               sns_audio_stream_push(handle, x.data(), SNS_FORMAT_F32_PCM, 3, &n));
+  ASSERT_SNS_OK(sns_audio_stream_finish(handle));
+  expect_error(SNS_ERROR_ILLEGAL_STATE, "stream",
+               sns_audio_stream_push(handle, x.data(), SNS_FORMAT_F32_PCM, 1, &n));
+  read();
+  ASSERT_EQ(want.size(), got.size());
+  EXPECT_EQ(0, std::memcmp(want.data(), got.data(), want.size() * sizeof(float)));
+  ASSERT_SNS_OK(sns_audio_stream_clear(handle));
+  control("reset", 0);
+}
+
+TEST(CudaEngine, AudioStreamErrorsAreTyped) {
+  Engine engine = cuda_engine();
+  auto config = sized<sns_audio_stream_config>();
+  config.log_mel = log_mel_config();
+  config.input_rate = 8000;
+  sns_audio_stream handle = nullptr;
+  config.log_mel.clip = SNS_CLIP_MAX;
+  expect_error(SNS_ERROR_INVALID_ARGUMENT, "log_mel.clip",
+               sns_audio_stream_create(engine.get(), &config, &handle));
+  config.log_mel = log_mel_config();
+  config.log_mel.n_fft = 4500;
+  expect_error(SNS_ERROR_UNAVAILABLE, "log_mel.n_fft",
+               sns_audio_stream_create(engine.get(), &config, &handle));
+  config.log_mel = log_mel_config();
+  control("memory", 1000);
+  expect_error(SNS_ERROR_OUT_OF_MEMORY, "device", sns_audio_stream_create(engine.get(), &config, &handle));
+  control("memory", int64_t{1} << 30);
+  ASSERT_SNS_OK(sns_audio_stream_create(engine.get(), &config, &handle));
+  const AudioStream stream(handle);
+  engine.reset();
+  const std::vector<float> x(2000, 0.25f);
+  std::vector<float> y(700);
+  int64_t n = 0;
+  ASSERT_SNS_OK(sns_audio_stream_push(handle, x.data(), SNS_FORMAT_F32_PCM, 2000, &n));
+  control("fail", 0);
+  expect_error(SNS_ERROR_DEVICE_FATAL, "device", sns_audio_stream_read(handle, y.data(), 700, &n));
+  expect_error(SNS_ERROR_DEVICE_FATAL, "device",
+               sns_audio_stream_push(handle, x.data(), SNS_FORMAT_F32_PCM, 1, &n));
+  control("reset", 0);
 }
 
 TEST(CudaEngine, Resampler) {

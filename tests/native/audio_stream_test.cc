@@ -1,108 +1,12 @@
-#include "pipeline/audio_stream.h"
-
-#include <gtest/gtest.h>
-
 #include <cmath>
-#include <cstring>
-#include <string>
-#include <vector>
 
 #include "backend/cpu/thread_pool.h"
-#include "check/guarded.h"
 #include "core/status.h"
 #include "ops/log_mel/log_mel_plan.h"
+#include "stream_support.h"
 
 namespace sns {
 namespace {
-
-LogMelConfig base(int64_t n_fft, int64_t win, int64_t hop, FramePadding padding) {
-  LogMelConfig c;
-  c.n_fft = n_fft;
-  c.win_length = win;
-  c.hop = hop;
-  c.padding = padding;
-  c.n_mels = 20;
-  return c;
-}
-
-// The published front ends that can be streamed, and what none of them has.
-std::vector<std::pair<const char*, LogMelConfig>> configs() {
-  std::vector<std::pair<const char*, LogMelConfig>> all;
-  all.emplace_back("torchaudio", base(400, 400, 200, FramePadding::kReflect));
-  all.back().second.n_mels = 128;
-  LogMelConfig librosa = base(2048, 2048, 512, FramePadding::kZero);
-  librosa.sample_rate = 22050;
-  librosa.mel_scale = MelScale::kSlaney;
-  all.emplace_back("librosa", librosa);
-  LogMelConfig whisper = base(400, 400, 160, FramePadding::kReflect);
-  whisper.n_mels = 80;
-  whisper.mel_scale = MelScale::kSlaney;
-  whisper.slaney_norm = 1;
-  whisper.drop_last_frame = 1;
-  whisper.log = LogKind::kLog10;
-  whisper.clip = ClipRange::kFixedMax;
-  whisper.clip_range = 8;
-  whisper.clip_maximum = 1.5;
-  whisper.out_scale = 0.25;
-  whisper.out_shift = 1;
-  whisper.mel_major = 1;
-  all.emplace_back("whisper", whisper);
-  LogMelConfig kaldi = base(512, 400, 160, FramePadding::kNone);
-  kaldi.window = Window::kPovey;
-  kaldi.window_centred = 0;
-  kaldi.remove_dc = 1;
-  kaldi.preemphasis = 0.97;
-  kaldi.f_min = 20;
-  kaldi.mel_scale = MelScale::kKaldi;
-  kaldi.log = LogKind::kLn;
-  kaldi.floor = 1.1920929e-7;
-  all.emplace_back("kaldi", kaldi);
-  LogMelConfig edges = kaldi;
-  edges.padding = FramePadding::kKaldiReflect;
-  all.emplace_back("kaldi, edges reflected", edges);
-  LogMelConfig gemma = base(1024, 512, 160, FramePadding::kNone);
-  gemma.window_centred = 0;
-  gemma.frame_span = 513;
-  gemma.preemphasis = 0.97;
-  gemma.power = 1;
-  gemma.log = LogKind::kLn;
-  gemma.floor = 1e-5;
-  all.emplace_back("gemma-3n", gemma);
-  LogMelConfig nemo = base(512, 400, 160, FramePadding::kZero);
-  nemo.preemphasis = 0.97;
-  nemo.preemphasis_signal = 1;
-  nemo.drop_last_frame = 1;
-  nemo.window_periodic = 0;
-  nemo.log = LogKind::kLn;
-  nemo.floor_kind = LogFloor::kAdd;
-  nemo.floor = 0x1p-24;
-  all.emplace_back("parakeet without its z-score", nemo);
-  LogMelConfig emphasised = nemo;
-  emphasised.padding = FramePadding::kReflect;
-  emphasised.remove_dc = 1;
-  all.emplace_back("signal pre-emphasis, reflected", emphasised);
-  emphasised.padding = FramePadding::kKaldiReflect;
-  all.emplace_back("signal pre-emphasis, edges reflected", emphasised);
-  all.emplace_back("hop beyond the window", base(64, 50, 700, FramePadding::kReflect));
-  all.emplace_back("short window in a long FFT", base(1000, 33, 7, FramePadding::kReflect));
-  LogMelConfig left = base(1000, 33, 70, FramePadding::kReflect);
-  left.window_centred = 0;
-  all.emplace_back("window at the start, reflected", left);
-  left.padding = FramePadding::kKaldiReflect;
-  left.hop = 3;
-  all.emplace_back("hop of 3, edges reflected", left);
-  all.emplace_back("window of one", base(8, 1, 5, FramePadding::kZero));
-  all.emplace_back("edges repeated", base(240, 200, 70, FramePadding::kEdge));
-  all.emplace_back("prime, edges repeated", base(211, 211, 100, FramePadding::kEdge));
-  all.emplace_back("odd, reflected", base(315, 300, 64, FramePadding::kReflect));
-  return all;
-}
-
-std::vector<float> noise(Random& random, int64_t n) {
-  std::vector<float> x(static_cast<size_t>(n));
-  random.fill_normal(x.begin(), x.end(), 0.1);
-  return x;
-}
 
 std::vector<float> resampled(int64_t from, int64_t to, const std::vector<float>& x) {
   const ResampleFilter filter(from, to);
@@ -127,55 +31,6 @@ std::vector<float> offline(LogMelConfig config, const std::vector<float>& x) {
   args.ldy = config.n_mels;
   log_mel_cpu(plan, args, scratch.data(), pool);
   return y;
-}
-
-// Some chunk sizes of one sample, some of a few, some beyond what the stream holds.
-int64_t chunk(Random& random) {
-  switch (random.integer(0, 3)) {
-    case 0:
-      return 1;
-    case 1:
-      return random.integer(0, 40);
-    case 2:
-      return random.integer(100, 700);
-    default:
-      return random.integer(1, 40000);
-  }
-}
-
-std::vector<float> streamed(AudioStream& stream, Random& random, const std::vector<float>& x) {
-  const int64_t mels = stream.config().n_mels, n = static_cast<int64_t>(x.size());
-  std::vector<float> y;
-  auto read = [&](int64_t most) {
-    const int64_t ready = stream.frames(), want = std::min(most, ready + random.integer(0, 3));
-    Guarded<float> rows(want * mels);
-    const int64_t got = stream.read(rows.data(), want);
-    EXPECT_EQ(got, std::min(want, ready));
-    EXPECT_TRUE(rows.intact());
-    y.insert(y.end(), rows.data(), rows.data() + got * mels);
-  };
-  const bool lazy = random.coin();
-  for (int64_t at = 0; at < n;) {
-    const int64_t wanted = std::min(n - at, chunk(random));
-    const std::vector<float> copy(x.begin() + at, x.begin() + at + wanted);  // its own allocation, for ASan
-    const int64_t taken = stream.push(copy.data(), false, wanted);
-    if (taken < std::min(wanted, stream.capacity())) {
-      EXPECT_GT(stream.frames(), 0) << "samples are refused though no frame waits";
-      if (stream.frames() == 0) return y;
-    }
-    at += taken;
-    if (!lazy || taken == 0) read(random.integer(0, 3) ? INT32_MAX : random.integer(0, 5));
-  }
-  stream.finish();
-  while (stream.frames() > 0) read(random.integer(1, 100));
-  EXPECT_EQ(stream.read(nullptr, 0), 0);
-  return y;
-}
-
-void expect_same(const std::vector<float>& got, const std::vector<float>& want, const std::string& what) {
-  ASSERT_EQ(got.size(), want.size()) << what;
-  if (want.empty()) return;
-  ASSERT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)), 0) << what;
 }
 
 TEST(AudioStream, IsBitEqualToOfflineForAnyChunks) {
@@ -222,7 +77,10 @@ TEST(ResampleStream, IsBitEqualToOfflineForAnyChunks) {
     Random random(seed);
     for (const auto& rate : rates) {
       const int64_t capacity = random.integer(1, 5000);
-      ResampleStream stream(rate[0], rate[1], capacity);
+      const ResampleFilter filter = stream_filter(rate[0], rate[1]);
+      const LogMelPlan plan{LogMelConfig()};
+      HostStreamDevice device(filter, plan);
+      ResampleStream stream(filter, device, capacity);
       const int64_t n = random.integer(0, std::min<int64_t>(60000, 100000 * rate[0] / rate[1] + 1));
       std::vector<float> x = noise(random, n);
       // Signed zeros must come out alike, too.
@@ -238,8 +96,7 @@ TEST(ResampleStream, IsBitEqualToOfflineForAnyChunks) {
       };
       for (int64_t at = 0; at < n;) {
         const int64_t part = std::min({n - at, stream.room(), chunk(random)});
-        std::copy(x.begin() + at, x.begin() + at + part, stream.append(part));
-        stream.advance(part);
+        stream.push(x.data() + at, false, part);
         at += part;
         if (part == 0 || random.coin()) {
           const int64_t got = read(random.integer(1, 3000));

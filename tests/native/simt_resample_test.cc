@@ -13,7 +13,7 @@ TEST(SimtResample, MatchesOracle) {
     Guarded<float> y(filter.output_length(x.size()));
     PackedBlock block(resample_cuda_bytes(filter));
     const ResampleCudaFilter f = pack_resample_cuda(filter, block.data(), block.data());
-    ASSERT_EQ(0, resample_cuda(f, x.data(), x.size(), y.data(), nullptr));
+    ASSERT_EQ(0, resample_cuda(f, {x.data(), 0, x.size(), y.data(), 0, y.size()}, nullptr));
     Guarded<double> ref(y.size());
     resample_ref(from, to, x.data(), x.size(), ref.data());
     EXPECT_LE(nmse(y.data(), y.size(), ref.data(), 1, y.size()), kResampleNmse) << from << " to " << to;

@@ -100,6 +100,7 @@ constexpr int64_t ops_layout() {
                             sizeof(SegmentMeanArgs),
                             sizeof(L2NormalizeArgs),
                             sizeof(ResampleCudaFilter),
+                            sizeof(ResampleCudaArgs),
                             sizeof(RotaryTableArgs),
                             sizeof(RotaryArgs),
                             sizeof(GemmArgs),

@@ -29,6 +29,9 @@ struct LogMelCudaItem {
   int64_t first_frame = 0;
   float* y = nullptr;
   int64_t ldy = 0;
+  /// Where a signal is held from its sample b on only, all that its frames f, f + 1 … see: sample_count
+  /// counts from b, too, and this is hop·f − b.
+  int64_t shift = 0;
 };
 struct LogMelCudaArgs {
   const LogMelCudaItem* items = nullptr;  ///< device array [count], first_frame ascending from 0

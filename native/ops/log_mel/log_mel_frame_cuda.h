@@ -43,7 +43,7 @@ class Frame {
  public:
   __device__ Frame(const LogMelConfig& c, const LogMelCudaArgs& args, const LogMelCudaItem& item,
                    int64_t frame, int lane)
-      : config_(c), item_(item), s16_(args.s16), start_(start_of(c, frame)) {
+      : config_(c), item_(item), s16_(args.s16), start_(start_of(c, frame) + item.shift) {
     if (!c.remove_dc) return;
     double sum = 0;
     for (int i = lane; i < c.win_length; i += 32) sum += static_cast<double>(raw(i));

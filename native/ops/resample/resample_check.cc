@@ -69,8 +69,9 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
     const auto packed = c.packed(resample_cuda_bytes(filter), [&](void* host, void* on_device) {
       return pack_resample_cuda(filter, host, on_device);
     });
-    float* out = c.out(y, filter.output_length(n));
-    c.check(c.ops().resample(packed, c.in(x, n), n, out, c.stream()), "resample");
+    const int64_t length = filter.output_length(n);
+    c.check(c.ops().resample(packed, {c.in(x, n), 0, n, c.out(y, length), 0, length}, c.stream()),
+            "resample");
     return c.done();
   });
 }

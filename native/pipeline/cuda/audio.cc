@@ -64,7 +64,7 @@ CudaSounds::CudaSounds(const CudaAudio& audio, const CudaDevicePtr& device, cons
   row_capacity_ = std::min(checked_mul(one, limits.max_items, "max_samples"), std::max(one, kMostRows));
   if (audio.fft()) {
     row_capacity_ = round_up(std::min(row_capacity_, std::max(one, kMostWindows)), CudaFftPlan::kRows);
-    fft_.emplace(audio.fft(), host.config().log_mel.n_fft, audio.plan().wide);
+    fft_.emplace(audio.fft(), 2 * audio.plan().half, audio.plan().wide);
   }
   if (host.config().position != Position::kSinCos) return;
   const int64_t tokens = host.max_tokens(limits.max_tokens);
@@ -83,7 +83,7 @@ void CudaSounds::lay_out(Carver& carver) {
   const AudioTokenizer& host = audio_.host();
   features_ = carver.take<float>(checked_mul(row_capacity_, host.config().log_mel.n_mels, "max_samples"));
   if (fft_) {
-    const int64_t n = host.config().log_mel.n_fft;
+    const int64_t n = 2 * audio_.plan().half;  // odd transforms are computed at twice their length
     const int64_t size = audio_.plan().wide ? sizeof(double) : sizeof(float);
     windows_ = carver.take<unsigned char>(checked_mul(row_capacity_, n * size, "max_samples"));
     spectrum_ = carver.take<unsigned char>(checked_mul(row_capacity_, (n + 2) * size, "max_samples"));

@@ -54,7 +54,7 @@ void CudaLogMel::run(const LogMelArgs& args, int64_t frames, int64_t size) const
   std::optional<CudaFftPlan> fft;
   CudaBlock windows, spectrum;
   if (fft_) {
-    const int64_t n = plan_.config.n_fft, rows = round_up(frames, CudaFftPlan::kRows);
+    const int64_t n = 2 * plan_.half, rows = round_up(frames, CudaFftPlan::kRows);
     const int64_t value = plan_.wide ? sizeof(double) : sizeof(float);
     fft.emplace(fft_, n, plan_.wide);
     windows = CudaBlock(device_, kDevice, checked_mul(rows, n * value, "count"));
@@ -92,9 +92,9 @@ void CudaResampler::run(const float* x, int64_t count, float* y, int64_t length)
   const CudaBlock in(device_, kDevice, count * kFloat), out(device_, kDevice, length * kFloat);
   const CudaStream stream(device_);
   stream.copy_in(in.data(), x, in.size());
-  stream.check(device_->ops().resample(filter_, static_cast<const float*>(in.data()), count,
-                                       static_cast<float*>(out.data()), stream.get()),
-               "resample");
+  const ResampleCudaArgs args{static_cast<const float*>(in.data()), 0, count,
+                              static_cast<float*>(out.data()),      0, length};
+  stream.check(device_->ops().resample(filter_, args, stream.get()), "resample");
   stream.copy_out(y, out.data(), out.size());
   stream.synchronize();
 }

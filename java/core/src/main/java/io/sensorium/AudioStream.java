@@ -18,7 +18,8 @@ import java.util.function.LongToIntFunction;
  * Log-mel features of sound that comes in chunks of any size and at any rate: {@link #push}, {@link #read}, and {@link
  * #finish} at the end. They are, bit for bit, those that {@link Resampler} and {@link LogMel} give for the whole sound, and
  * a frame can be read as soon as nothing that may still come can change it. Rows are frames, so that they can be handed to
- * {@link Session#features}.
+ * {@link Session#features}. On a CUDA engine samples go to the GPU when they are pushed, and are resampled and transformed
+ * there.
  *
  * <p>Memory is fixed when the stream is made; with direct buffers in native order no call allocates anything. One thread at
  * a time: two at once are an {@link IllegalStateException}. {@link #close} may be called by any thread.

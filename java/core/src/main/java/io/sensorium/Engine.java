@@ -124,6 +124,7 @@ public final class Engine implements AutoCloseable {
      * @param inputRate of the samples that will be pushed, in Hz
      * @param capacity samples that can be pushed while no frame is read; 0 is a second of sound
      * @throws LimitExceededException if the rates or the hop would need too much memory
+     * @throws DeviceUnavailableException naming {@code log_mel.n_fft} if it needs cuFFT, and the GPU's engine has none
      */
     public AudioStream audioStream(LogMelConfig config, int inputRate, long capacity) {
         Objects.requireNonNull(config, "config");
@@ -187,7 +188,7 @@ public final class Engine implements AutoCloseable {
          * <ul>
          *   <li>patches over more than 16 frames,
          *   <li>an n_fft above 4096 or with a prime factor above 5, unless the engine was given cuFFT ({@link #fft}),
-         *   <li>learning a {@link Codebook}, {@link AudioStream}, logits and training of alignment: open a CPU engine
+         *   <li>learning a {@link Codebook}, logits and training of alignment: open a CPU engine
          *       beside it,
          *   <li>matrix products, attention and all that is made of them where the GPU's compute capability is below 8.0.
          * </ul>
