@@ -141,7 +141,6 @@ typedef struct sns_engine_config {
 
 /* On CUDA models and sessions, indexes, codebooks, log-mel, streams of sound, resampling and resizing by themselves run on the
  * GPU. What has no form there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
- *   image.temporal_patch   patches over more than 16 frames
  *   audio.log_mel.n_fft    (n_fft of a log-mel by itself, log_mel.n_fft of a stream) above 4096 or with a prime factor
  *                          above 5, without cuFFT: see sns_engine_fft
  *   codebook.learn         learning a codebook

@@ -151,18 +151,29 @@ TEST(CudaPipeline, Video) {
   }
 }
 
-TEST(CudaPipeline, LongTemporalPatchesAreRefused) {
-  SmallModel m(17);
-  m.sequence(16, true, true).image(Position::kNone);
-  m.parts.image->geometry.frames = 17;
-  m.tensor("image.patch.weight", {16, 17 * 36}, 0.1);
-  try {
-    Model model(cuda_engine(), m.parts);
-    FAIL();
-  } catch (const Error& e) {
-    EXPECT_EQ(Code::kUnavailable, e.code());
-    EXPECT_EQ("image.temporal_patch", e.field());
-    EXPECT_EQ(16, e.limit());
+/// More frames than one run of the kernel multiplies: the parts add up.
+TEST(CudaPipeline, LongTemporalPatches) {
+  for (const int64_t frames : {16, 17, 32, 35}) {
+    for (const PatchOrder order : {PatchOrder::kChannelFirst, PatchOrder::kChannelLast}) {
+      SCOPED_TRACE(std::to_string(frames) + ", " + std::to_string(static_cast<int>(order)));
+      Random random(15);
+      SmallModel m(16);
+      m.sequence(16, true, true).image(Position::kSinCos, order);
+      m.parts.image->geometry.frames = frames;
+      m.tensor("image.patch.weight", {16, frames * 36}, 0.1);
+      Beside beside(m);
+      std::vector<OwnedItem> items;
+      const auto video = [&](int64_t height, int64_t width) {
+        OwnedItem item = make_item(Format::kU8Thwc, {frames * height, width, 3}, random);
+        item.item.dims[0] = height;
+        return item;
+      };
+      items.push_back(video(16, 15));
+      items.push_back(make_item(Format::kU8Hwc, {11, 18, 3}, random));
+      items.push_back(make_item(Format::kF32Chw, {8, 7, 3}, random));
+      items.push_back(video(9, 13));
+      beside.compare(request(items, 2));
+    }
   }
 }
 

@@ -54,6 +54,7 @@ PatchGeometry random_geometry(Random& random) {
   g.stride_h = random.integer(1, g.patch_h), g.stride_w = random.integer(1, g.patch_w);
   g.order = random.coin() ? PatchOrder::kChannelFirst : PatchOrder::kChannelLast;
   if (random.coin()) g.frames = random.integer(2, 4);
+  if (random.integer(0, 5) == 0 && g.patch_size() <= 300) g.frames = random.integer(15, 35);
   return g;
 }
 
@@ -66,9 +67,6 @@ void expect_patches(Random& random, const PatchGeometry& g, PixelSource source, 
     shift[c] = static_cast<float>(-2 * random.uniform());
   }
   const float* b = random.coin() ? bias.data() : nullptr;
-  PackedBlock block(patch_embed_cuda_bytes(g, out));
-  const auto w =
-      pack_patch_embed_cuda(g, source, weight.data(), b, out, scale, shift, block.data(), block.data());
   std::vector<Picture> batch;
   std::vector<PatchEmbedCudaItem> items;
   int64_t rows = 0;
@@ -81,7 +79,12 @@ void expect_patches(Random& random, const PatchGeometry& g, PixelSource source, 
     rows += g.grid_h(v.height) * g.grid_w(v.width);
   }
   const PatchEmbedCudaArgs args{items.data(), pictures, &rows, rows + random.integer(0, 70)};
-  ASSERT_EQ(0, patch_embed_cuda(w, args, precision, nullptr));
+  for (int64_t part = 0; part < patch_embed_cuda_parts(g); ++part) {
+    PackedBlock block(patch_embed_cuda_bytes(g, out, part));
+    const auto w = pack_patch_embed_cuda(g, source, weight.data(), b, out, scale, shift, part, block.data(),
+                                         block.data());
+    ASSERT_EQ(0, patch_embed_cuda(w, args, precision, nullptr));
+  }
   for (const Picture& p : batch) {
     const int64_t patches = g.grid_h(p.args.image.height) * g.grid_w(p.args.image.width);
     Guarded<double> ref(patches * out);

@@ -101,6 +101,7 @@ Parity random_case(uint64_t seed, bool gpu, const Kernel& kernel) {
   g.stride_w = rng.coin() ? g.patch_w : rng.integer(1, 20);
   g.order = rng.coin() ? PatchOrder::kChannelFirst : PatchOrder::kChannelLast;
   g.frames = rng.integer(0, 2) == 0 ? rng.integer(2, 4) : 1;
+  if (rng.integer(0, 7) == 0 && g.patch_size() <= 1024) g.frames = rng.integer(15, 35);
   // Remainders on both sides; now and then an image smaller than a patch.
   const int64_t height =
       std::max<int64_t>(1, g.patch_h + g.stride_h * rng.integer(0, 6) + rng.integer(-1, 3));
@@ -221,9 +222,6 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
   const Parity p = random_case(seed, true, [&](const Operands& o, const PatchEmbedArgs& args) {
     CudaCase c(device);
     const PatchGeometry& g = o.geometry;
-    const auto w = c.packed(patch_embed_cuda_bytes(g, o.out), [&](void* host, void* on_device) {
-      return pack_patch_embed_cuda(g, o.source, o.weight, o.bias, o.out, o.scale, o.shift, host, on_device);
-    });
     const ImageView& image = args.image;
     const int64_t rows = g.grid_h(image.height) * g.grid_w(image.width);
     if (image.u8) {
@@ -241,7 +239,13 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
     item.ldy = args.ldy;
     const PatchEmbedCudaArgs a{c.in(&item, 1), 1, c.in(&rows, 1), rows};
     const Precision precision = fast ? Precision::kFast : Precision::kStrict;
-    c.check(c.ops().patch_embed(w, a, precision, c.stream()), "patch_embed");
+    for (int64_t part = 0; part < patch_embed_cuda_parts(g); ++part) {
+      const auto w = c.packed(patch_embed_cuda_bytes(g, o.out, part), [&](void* host, void* on_device) {
+        return pack_patch_embed_cuda(g, o.source, o.weight, o.bias, o.out, o.scale, o.shift, part, host,
+                                     on_device);
+      });
+      c.check(c.ops().patch_embed(w, a, precision, c.stream()), "patch_embed");
+    }
     return c.done();
   });
   return rounded(p, fast);

@@ -33,11 +33,13 @@ __device__ PatchRow patch_row(const PatchEmbedCudaWeights& w, const PatchEmbedCu
   r.stride_y = item.stride_y, r.stride_x = item.stride_x, r.stride_c = item.stride_c;
   r.stride_t = item.stride_t;
   const int64_t start = patch / item.grid_w * w.geometry.stride_h * item.stride_y +
-                        patch % item.grid_w * w.geometry.stride_w * item.stride_x;
+                        patch % item.grid_w * w.geometry.stride_w * item.stride_x +
+                        w.first_frame * item.stride_t;
   r.pixels = static_cast<const unsigned char*>(item.data) +
              start * (w.source == PixelSource::kU8Interleaved ? 1 : 4);
   r.y = item.y + patch * item.ldy;
   r.position = item.position ? item.position + patch * w.linear.out : nullptr;
+  if (w.first_frame > 0) r.position = r.y;
   return r;
 }
 

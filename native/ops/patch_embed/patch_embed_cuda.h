@@ -23,18 +23,24 @@ struct PatchEmbedCudaWeights {
       nullptr;  ///< [in_padded] dx | dy << 12 | c << 24 | t << 28 of column k; padding repeats the last
   const float* centre = nullptr;  ///< [in_padded] what is taken from a byte of column k
   int32_t run = 0;                ///< columns of W that lie side by side in memory
-  PatchGeometry geometry;
+  PatchGeometry geometry;         ///< its frames are those of this part
+  int64_t first_frame = 0;        ///< of this part; behind the first one it adds to y
   PixelSource source = PixelSource::kU8Interleaved;
 };
 
-/// Most frames of a patch.
+/// Most frames that one run of the kernel multiplies. Patches of more are made in parts: runs over so many
+/// frames each, one after the other, with weights of their own.
 constexpr int64_t kPatchEmbedCudaFrames = 16;
-size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out);
-/// Arguments as PatchEmbedWeights'; host memory. Throws kInvalidArgument on patches of 4096 or more rows or
-/// columns, or of more than kPatchEmbedCudaFrames.
+constexpr int64_t patch_embed_cuda_parts(const PatchGeometry& geometry) {
+  return ceil_div(geometry.frames, kPatchEmbedCudaFrames);
+}
+size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out, int64_t part);
+/// Arguments as PatchEmbedWeights', of the whole patch; host memory. Throws kInvalidArgument on patches of
+/// 4096 or more rows or columns.
 PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& geometry, PixelSource source,
                                             const float* weight, const float* bias, int64_t out,
-                                            const float* scale, const float* shift, void* host, void* device);
+                                            const float* scale, const float* shift, int64_t part, void* host,
+                                            void* device);
 
 /// One picture of a batch. Its patches are rows first_row, first_row + 1 … of the batch.
 struct PatchEmbedCudaItem {
@@ -54,6 +60,7 @@ struct PatchEmbedCudaArgs {
   int64_t max_rows = 0;           ///< at least *rows
 };
 
+/// One part.
 int patch_embed_cuda(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, Precision precision,
                      void* stream);
 

@@ -12,11 +12,18 @@ constexpr int64_t kMaxSide = 4096;  // of a patch: 12 bits of `element`
 
 struct Element {
   int64_t t, c, dy, dx;
-  int64_t column(const PatchGeometry& g) const {  // of the caller's weights
-    return g.order == PatchOrder::kChannelFirst ? ((c * g.frames + t) * g.patch_h + dy) * g.patch_w + dx
-                                                : ((t * g.patch_h + dy) * g.patch_w + dx) * g.channels + c;
+  /// Of the caller's weights; t counts from the part's first frame.
+  int64_t column(const PatchGeometry& g, int64_t first_frame) const {
+    const int64_t f = first_frame + t;
+    return g.order == PatchOrder::kChannelFirst ? ((c * g.frames + f) * g.patch_h + dy) * g.patch_w + dx
+                                                : ((f * g.patch_h + dy) * g.patch_w + dx) * g.channels + c;
   }
 };
+
+PatchGeometry part_of(PatchGeometry g, int64_t part) {
+  g.frames = std::min(kPatchEmbedCudaFrames, g.frames - part * kPatchEmbedCudaFrames);
+  return g;
+}
 
 /// Frame by frame, and a frame as it lies in memory.
 Element element(const PatchGeometry& g, PixelSource source, int64_t column) {
@@ -50,27 +57,26 @@ Places lay_out(const PatchGeometry& g, int64_t out, DeviceBlock& block, PatchEmb
 
 }  // namespace
 
-size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out) {
+size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out, int64_t part) {
   DeviceBlock block(nullptr, nullptr);
   PatchEmbedCudaWeights w;
-  lay_out(geometry, out, block, &w);
+  lay_out(part_of(geometry, part), out, block, &w);
   return block.bytes();
 }
 
-PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& g, PixelSource source, const float* weight,
-                                            const float* bias, int64_t out, const float* scale,
-                                            const float* shift, void* host, void* device) {
+PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& whole, PixelSource source,
+                                            const float* weight, const float* bias, int64_t out,
+                                            const float* scale, const float* shift, int64_t part, void* host,
+                                            void* device) {
+  const PatchGeometry g = part_of(whole, part);
   if (g.patch_h >= kMaxSide || g.patch_w >= kMaxSide || g.channels > PatchEmbedWeights::kMaxChannels) {
     throw Error(Code::kInvalidArgument, "patch_h", "patches have fewer than 4096 rows and columns", kMaxSide);
-  }
-  if (g.frames > kPatchEmbedCudaFrames) {
-    throw Error(Code::kInvalidArgument, "temporal_patch", "patches have at most 16 frames",
-                kPatchEmbedCudaFrames);
   }
   DeviceBlock block(host, device);
   PatchEmbedCudaWeights w;
   const Places places = lay_out(g, out, block, &w);
   w.geometry = g, w.source = source;
+  w.first_frame = part * kPatchEmbedCudaFrames;
   const int64_t in = g.patch_size(), padded = LinearTiles::padded(in);
   w.run = static_cast<int32_t>(source == PixelSource::kU8Interleaved   ? g.patch_w * g.channels
                                : source == PixelSource::kF32Transposed ? g.patch_h
@@ -91,10 +97,10 @@ PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& g, PixelSource 
   }
   std::vector<float> folded(static_cast<size_t>(out * in)), sums(static_cast<size_t>(out));
   for (int64_t o = 0; o < out; ++o) {
-    double sum = bias ? static_cast<double>(bias[o]) : 0.0;
+    double sum = bias && part == 0 ? static_cast<double>(bias[o]) : 0.0;
     for (int64_t k = 0; k < in; ++k) {
       const Element e = element(g, source, k);
-      const double v = weight[o * in + e.column(g)];
+      const double v = weight[o * whole.patch_size() + e.column(whole, w.first_frame)];
       folded[static_cast<size_t>(o * in + k)] =
           static_cast<float>(finished ? v : v * static_cast<double>(scale[e.c]));
       sum += v * offset[e.c];

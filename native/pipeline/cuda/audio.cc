@@ -28,10 +28,10 @@ CudaAudio::CudaAudio(const CudaDevicePtr& device, const AudioTokenizer& host, co
     const PatchEmbedWeights& patch = host.patch();
     const PatchGeometry& g = patch.geometry();
     patch_block_ =
-        CudaBlock::packed(device, patch_embed_cuda_bytes(g, d), [&](void* memory, void* on_device) {
+        CudaBlock::packed(device, patch_embed_cuda_bytes(g, d, 0), [&](void* memory, void* on_device) {
           patch_ =
               pack_patch_embed_cuda(g, PixelSource::kF32Transposed, tensors.weight, patch.linear().bias(), d,
-                                    patch.scale(), patch.shift(), memory, on_device);
+                                    patch.scale(), patch.shift(), 0, memory, on_device);
         });
     if (c.norm) norm_.emplace(device, tensors.norm, d, c.norm_eps);
   } else if (host.convolved()) {

@@ -13,17 +13,21 @@ namespace {
 /// Resized pictures of a batch are kept side by side up to this much, or at least one.
 constexpr int64_t kMostPixels = int64_t{64} << 20;
 
-PatchEmbedCudaWeights packed(const CudaDevicePtr& device, const ImageTokenizer& host, PixelSource source,
-                             const ImageTensors& tensors, int64_t d, CudaBlock& block) {
+std::vector<PatchEmbedCudaWeights> packed(const CudaDevicePtr& device, const ImageTokenizer& host,
+                                          PixelSource source, const ImageTensors& tensors, int64_t d,
+                                          std::vector<CudaBlock>& blocks) {
   const PatchEmbedWeights& patch = host.patch();
   const PatchGeometry& g = patch.geometry();
-  PatchEmbedCudaWeights weights;
+  std::vector<PatchEmbedCudaWeights> parts;
   const AlignedArray<float> weight = patch_weight(host.config(), d, tensors);
-  block = CudaBlock::packed(device, patch_embed_cuda_bytes(g, d), [&](void* memory, void* on_device) {
-    weights = pack_patch_embed_cuda(g, source, weight.data(), patch.linear().bias(), d, patch.scale(),
-                                    patch.shift(), memory, on_device);
-  });
-  return weights;
+  for (int64_t part = 0; part < patch_embed_cuda_parts(g); ++part) {
+    blocks.push_back(
+        CudaBlock::packed(device, patch_embed_cuda_bytes(g, d, part), [&](void* memory, void* on_device) {
+          parts.push_back(pack_patch_embed_cuda(g, source, weight.data(), patch.linear().bias(), d,
+                                                patch.scale(), patch.shift(), part, memory, on_device));
+        }));
+  }
+  return parts;
 }
 
 }  // namespace
@@ -31,8 +35,8 @@ PatchEmbedCudaWeights packed(const CudaDevicePtr& device, const ImageTokenizer& 
 CudaImage::CudaImage(const CudaDevicePtr& device, const ImageTokenizer& host, const ImageTensors& tensors,
                      int64_t d)
     : host_(host),
-      bytes_(packed(device, host, PixelSource::kU8Interleaved, tensors, d, bytes_block_)),
-      floats_(packed(device, host, PixelSource::kF32PlanarFinished, tensors, d, floats_block_)) {
+      bytes_(packed(device, host, PixelSource::kU8Interleaved, tensors, d, blocks_)),
+      floats_(packed(device, host, PixelSource::kF32PlanarFinished, tensors, d, blocks_)) {
   const ImageConfig& c = host.config();
   if (c.position == Position::kFourierAdd) {
     fourier_ =
@@ -52,7 +56,7 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
     : image_(image),
       limits_(limits),
       resize_space_(image.host().resize_space(limits.max_pixels, 1)),
-      d_model_(image.patch(Format::kU8Hwc).linear.out),
+      d_model_(image.patch(Format::kU8Hwc).front().linear.out),
       modality_(modality) {
   const int64_t one =
       checked_mul(round_up(resize_space_.bytes, kAlign), image.host().config().geometry.frames, "max_pixels");
@@ -295,9 +299,9 @@ void CudaPictures::run(const CudaStream& stream, const Batch& batch, const CudaS
     }
   }
   if (batch.args.max_rows == 0) return;
-  stream.check(
-      stream.ops().patch_embed(image_.patch(batch.format), batch.args, stream.precision(), stream.get()),
-      "patch_embed");
+  for (const PatchEmbedCudaWeights& part : image_.patch(batch.format)) {
+    stream.check(stream.ops().patch_embed(part, batch.args, stream.precision(), stream.get()), "patch_embed");
+  }
 }
 
 }  // namespace sns

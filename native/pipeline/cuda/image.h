@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "pipeline/cuda/compressor.h"
 #include "pipeline/sequence.h"
 
@@ -11,7 +13,8 @@ class CudaImage {
   CudaImage(const CudaDevicePtr& device, const ImageTokenizer& host, const ImageTensors& tensors,
             int64_t d_model);
   const ImageTokenizer& host() const { return host_; }
-  const PatchEmbedCudaWeights& patch(Format format) const {
+  /// The parts of the patch embedding, one after the other.
+  const std::vector<PatchEmbedCudaWeights>& patch(Format format) const {
     return format == Format::kF32Chw ? floats_ : bytes_;
   }
   /// Learned positions of the model's own grid with the modality, or null.
@@ -23,8 +26,8 @@ class CudaImage {
 
  private:
   const ImageTokenizer& host_;
-  CudaBlock bytes_block_, floats_block_;
-  PatchEmbedCudaWeights bytes_, floats_;
+  std::vector<CudaBlock> blocks_;
+  std::vector<PatchEmbedCudaWeights> bytes_, floats_;
   CudaArray<float> position_, concat_;
   CudaLinear fourier_;
 };

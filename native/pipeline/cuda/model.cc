@@ -14,12 +14,6 @@ CudaModel::CudaModel(CudaDevicePtr device, const Model& host, const ModelParts& 
     return table.data() ? table.data() + m * d : nullptr;
   };
   if (const ImageTokenizer* image = host.image()) {
-    if (image->config().geometry.frames > kPatchEmbedCudaFrames) {
-      throw Error(Code::kUnavailable, "image.temporal_patch",
-                  "image.temporal_patch: patches over more than " + std::to_string(kPatchEmbedCudaFrames) +
-                      " frames are not there on the GPU",
-                  kPatchEmbedCudaFrames);
-    }
     image_.emplace(device_, *image, take_image(image->config(), d, reader), d);
     prefix_[0] = CudaArray<float>(device_, image->prefix(), image->config().prefix_tokens * d);
   }

@@ -186,7 +186,6 @@ public final class Engine implements AutoCloseable {
          * {@link DeviceUnavailableException} that names it, nothing is computed elsewhere in silence:
          *
          * <ul>
-         *   <li>patches over more than 16 frames,
          *   <li>an n_fft above 4096 or with a prime factor above 5, unless the engine was given cuFFT ({@link #fft}),
          *   <li>learning a {@link Codebook}, logits and training of alignment: open a CPU engine
          *       beside it,
