@@ -178,7 +178,7 @@ final class CudaChecks {
         err = new StringWriter();
         code = Main.run(
                 new PrintWriter(out, true), new PrintWriter(err, true), "check", "--device", "cuda", "--timing");
-        check(code == 2 && err.toString().contains("bench/gpu/run"), err.toString());
+        check(code == 2 && err.toString().contains("sensorium bench --device cuda"), err.toString());
     }
 
     /** The same neighbours on both devices, for more queries than one turn takes. */

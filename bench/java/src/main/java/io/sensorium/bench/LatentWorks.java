@@ -56,33 +56,36 @@ final class LatentWorks {
             Size size = new Size(TOKENS, 256, 4, layers);
             String name = "Perceiver 256×4096" + (layers == 0 ? "" : " + 6 layers");
             works.add(new Work(
-                    name,
-                    "4096 tokens → 256 latents, d 768, 8 heads",
-                    size.flops(),
-                    false,
-                    2,
-                    1e-8,
-                    List.of(new Reach(1.1)),
-                    (threads, closing) -> perceiver(size, Precision.STRICT, threads, closing)));
+                            name,
+                            "4096 tokens → 256 latents, d 768, 8 heads",
+                            size.flops(),
+                            false,
+                            2,
+                            1e-8,
+                            List.of(new Reach(1.1)),
+                            (threads, closing) -> perceiver(size, Precision.STRICT, threads, closing))
+                    .on((batch, closing) -> device(size, Precision.STRICT, batch, closing)));
             works.add(new Work(
-                    name + ", FAST",
-                    "the same, bfloat16",
-                    size.flops(),
-                    true,
-                    2,
-                    1e-3,
-                    List.of(new Reach(1.5)),
-                    (threads, closing) -> perceiver(size, Precision.FAST, threads, closing)));
+                            name + ", FAST",
+                            "the same, bfloat16",
+                            size.flops(),
+                            true,
+                            2,
+                            1e-3,
+                            List.of(new Reach(1.5)),
+                            (threads, closing) -> perceiver(size, Precision.FAST, threads, closing))
+                    .on((batch, closing) -> device(size, Precision.FAST, batch, closing)));
         }
         works.add(new Work(
-                "VQ 4096×64, 8192 codes",
-                "tokens → ids, those of float64",
-                2.0 * TOKENS * CODES * CODE_DIM,
-                false,
-                2,
-                1e-3,
-                List.of(new Reach(2.5, "ONNX Runtime")),
-                LatentWorks::quantize));
+                        "VQ 4096×64, 8192 codes",
+                        "tokens → ids, those of float64",
+                        2.0 * TOKENS * CODES * CODE_DIM,
+                        false,
+                        2,
+                        1e-3,
+                        List.of(new Reach(2.5, "ONNX Runtime")),
+                        LatentWorks::quantize)
+                .on((batch, closing) -> List.of(deviceCodes(closing))));
         return List.copyOf(works);
     }
 
@@ -173,6 +176,15 @@ final class LatentWorks {
         LibTorch.setUp(threads);
         Engine engine = closing.add(
                 Engine.builder().threads(threads).precision(precision).open());
+        Built built = build(engine, size, closing);
+        Session session = closing.add(built.model.newSession(limits(size)));
+        float[] x = new Values().normal(1, size.tokens * DIM);
+        return new Opened(session, built.weights, Values.direct(x), LibTorch.tensor(x, size.tokens, DIM));
+    }
+
+    private record Built(Model model, Weights weights) {}
+
+    private static Built build(Engine engine, Size size, Closing closing) {
         Model.Builder builder = engine.newModel()
                 .sequence(SequenceConfig.builder().dModel(DIM).build())
                 .perceiver(PerceiverConfig.builder()
@@ -190,11 +202,42 @@ final class LatentWorks {
                         .normEps(1e-5f)
                         .build());
         Weights weights = new Weights(builder, size);
-        Model model = closing.add(builder.build());
-        Session session = closing.add(model.newSession(
-                SessionLimits.builder().maxItems(1).maxTokens(size.tokens).build()));
-        float[] x = new Values().normal(1, size.tokens * DIM);
-        return new Opened(session, weights, Values.direct(x), LibTorch.tensor(x, size.tokens, DIM));
+        return new Built(closing.add(builder.build()), weights);
+    }
+
+    private static SessionLimits limits(Size size) {
+        return SessionLimits.builder().maxItems(1).maxTokens(size.tokens).build();
+    }
+
+    private static List<Contender> device(Size size, Precision precision, int batch, Closing closing) {
+        return DeviceRequests.of(
+                build(DeviceRequests.engine(precision, closing), size, closing).model,
+                limits(size),
+                batch,
+                DeviceRequests.bytes(new Values().normal(1, size.tokens * DIM)),
+                data -> {
+                    FloatBuffer tokens = data.asFloatBuffer();
+                    return session -> session.tokens(Modality.IMAGE, tokens, size.tokens);
+                },
+                result -> result.latents().values(),
+                closing);
+    }
+
+    private static Contender deviceCodes(Closing closing) {
+        Values values = new Values();
+        float[] x = values.normal(1, TOKENS * CODE_DIM);
+        float[] codes = values.normal(1, CODES * CODE_DIM);
+        return codes(DeviceRequests.OURS, DeviceRequests.engine(Precision.STRICT, closing), x, codes, closing);
+    }
+
+    private static Contender codes(String name, Engine engine, float[] x, float[] codes, Closing closing) {
+        Codebook codebook =
+                closing.add(Codebook.of(engine, CodebookConfig.vq(CODES, CODE_DIM), FloatBuffer.wrap(codes)));
+        FloatBuffer tokens = Values.direct(x);
+        LongBuffer ids = Values.longs(TOKENS);
+        codebook.encode(tokens, TOKENS, ids);
+        checkIds(x, codes, ids);
+        return new Contender(name, () -> codebook.encode(tokens, TOKENS, ids), () -> Values.of(ids));
     }
 
     private static List<Contender> perceiver(Size size, Precision precision, int threads, Closing closing)
@@ -360,12 +403,8 @@ final class LatentWorks {
             norms[i / CODE_DIM] += codes[i] * codes[i];
         }
         Engine engine = closing.add(Engine.builder().threads(threads).open());
-        Codebook codebook =
-                closing.add(Codebook.of(engine, CodebookConfig.vq(CODES, CODE_DIM), FloatBuffer.wrap(codes)));
+        Contender ours = codes(Contender.OURS, engine, x, codes, closing);
         FloatBuffer tokens = Values.direct(x);
-        LongBuffer ids = Values.longs(TOKENS);
-        codebook.encode(tokens, TOKENS, ids);
-        checkIds(x, codes, ids);
 
         OnnxGraph g = new OnnxGraph();
         float[] doubled = new float[codes.length];
@@ -386,7 +425,7 @@ final class LatentWorks {
         Tensor transposed = LibTorch.tensor(codes, CODES, CODE_DIM).transpose(0, 1);
         Tensor squares = LibTorch.tensor(norms, CODES);
         return List.of(
-                new Contender(Contender.OURS, () -> codebook.encode(tokens, TOKENS, ids), () -> Values.of(ids)),
+                ours,
                 onnx.contender("MatMul, ArgMin"),
                 LibTorch.contender(
                         "addmm, argmin",

@@ -9,8 +9,10 @@ import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -61,15 +63,26 @@ public final class Main implements Callable<Integer> {
     @Option(
             names = "--device",
             defaultValue = "cpu",
-            description = "Where Sensorium runs (default ${DEFAULT-VALUE}); the GPU is timed by bench/gpu/run.")
+            paramLabel = "cpu|cuda",
+            description = {
+                "Where Sensorium runs (default ${DEFAULT-VALUE}). cuda: requests to the GPU, one item and --batch at once,",
+                "results to the host and kept there, beside the contenders of the CPU; 3 if no GPU can be used."
+            })
     private Device.Kind device;
+
+    @Option(
+            names = "--batch",
+            defaultValue = "32",
+            paramLabel = "N",
+            description = "With --device cuda: items of the larger requests (default ${DEFAULT-VALUE}).")
+    private int batch;
 
     @Option(
             names = "--out",
             paramLabel = "PREFIX",
             description = {
                 "Write PREFIX.json with all figures, PREFIX.md with the table of ratios, and the chart PREFIX.png.",
-                "A whole run without it writes bench/results/DATE-cpu."
+                "A whole run without it writes bench/results/DATE-cpu, or -cuda, which has no chart."
             })
     private @Nullable Path prefix;
 
@@ -80,7 +93,7 @@ public final class Main implements Callable<Integer> {
 
     private Main() {}
 
-    /** Runs and exits: 0 done, 2 wrong usage or an error. */
+    /** Runs and exits: 0 done, 2 wrong usage or an error, 3 no GPU can be used. */
     public static void main(String[] arguments) {
         System.setProperty("java.awt.headless", "true");
         System.setProperty("org.bytedeco.javacpp.nopointergc", "true");
@@ -108,14 +121,10 @@ public final class Main implements Callable<Integer> {
             out.println(LoadTest.NAME);
             return 0;
         }
-        if (device != Device.Kind.CPU) {
-            System.err.println("sensorium bench: "
-                    + Device.cuda()
-                            .unavailabilityCause()
-                            .orElse("the rows of this table run on the CPU; bench/gpu/run times the GPU"));
-            return 2;
-        }
         double each = quick ? 1 : seconds;
+        if (device == Device.Kind.CUDA) {
+            return onDevice(works, each);
+        }
         Report report = new Report(each);
         for (int n : threads) {
             try (Engine engine = Engine.builder().threads(n).open()) {
@@ -156,7 +165,7 @@ public final class Main implements Callable<Integer> {
         }
         table.summary(report.results);
         if (prefix == null && filter == null && !quick) {
-            prefix = Path.of(System.getProperty("sensorium.home", "."), "bench", "results", LocalDate.now() + "-cpu");
+            prefix = dated("cpu");
         }
         if (prefix != null) {
             report.write(prefix.resolveSibling(prefix.getFileName() + ".json"));
@@ -169,6 +178,40 @@ public final class Main implements Callable<Integer> {
             out.println("updated: " + readme);
         }
         return 0;
+    }
+
+    private int onDevice(List<Work> works, double each) throws Exception {
+        if (batch < 1) {
+            System.err.println("sensorium bench: --batch must be at least 1");
+            return 2;
+        }
+        Optional<String> cause = Device.cuda().unavailabilityCause();
+        if (cause.isPresent()) {
+            System.err.println("sensorium bench: no GPU can be used: " + cause.get());
+            return 3;
+        }
+        DeviceBench bench =
+                new DeviceBench(out, each, batch, IntStream.of(threads).max().orElse(1));
+        List<Work> chosen = works.stream()
+                .filter(w -> w.onDevice() != null && wanted(w.name()))
+                .toList();
+        if (chosen.isEmpty()) {
+            System.err.println("sensorium bench: no work that has a form on the GPU is named so");
+            return 2;
+        }
+        bench.head();
+        for (Work work : chosen) {
+            bench.run(work);
+        }
+        Path to = prefix == null && filter == null && !quick ? dated("cuda") : prefix;
+        if (to != null) {
+            bench.write(to);
+        }
+        return 0;
+    }
+
+    private static Path dated(String device) {
+        return Path.of(System.getProperty("sensorium.home", "."), "bench", "results", LocalDate.now() + "-" + device);
     }
 
     private boolean wanted(String name) {

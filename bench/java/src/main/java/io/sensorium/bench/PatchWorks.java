@@ -52,41 +52,55 @@ final class PatchWorks {
     static List<Work> all() {
         return List.of(
                 new Work(
-                        "ViT-B/16 from bytes",
-                        "224×224 bytes → 196 tokens, d 768",
-                        FLOPS,
-                        false,
-                        2,
-                        1e-9,
-                        List.of(new Reach(1.25), new Reach(1.8, "libtorch normalise + conv")),
-                        PatchWorks::strict),
+                                "ViT-B/16 from bytes",
+                                "224×224 bytes → 196 tokens, d 768",
+                                FLOPS,
+                                false,
+                                2,
+                                1e-9,
+                                List.of(new Reach(1.25), new Reach(1.8, "libtorch normalise + conv")),
+                                PatchWorks::strict)
+                        .on((batch, closing) ->
+                                device(Precision.STRICT, ResizeConfig.NONE, SIZE, SIZE, batch, closing)),
                 new Work(
-                        "ViT-B/16 from bytes, FAST",
-                        "the same, bfloat16 peers",
-                        FLOPS,
-                        true,
-                        2,
-                        1e-4,
-                        List.of(new Reach(1.7, "libtorch bf16")),
-                        PatchWorks::fast),
+                                "ViT-B/16 from bytes, FAST",
+                                "the same, bfloat16 peers",
+                                FLOPS,
+                                true,
+                                2,
+                                1e-4,
+                                List.of(new Reach(1.7, "libtorch bf16")),
+                                PatchWorks::fast)
+                        .on((batch, closing) -> device(Precision.FAST, ResizeConfig.NONE, SIZE, SIZE, batch, closing)),
                 new Work(
-                        "resize 640×480 → 224²",
-                        "antialiased, to PIL's bit",
-                        RESIZE_FLOPS,
-                        false,
-                        2,
-                        1e-4,
-                        List.of(new Reach(1, "libtorch")),
-                        PatchWorks::resize),
+                                "resize 640×480 → 224²",
+                                "antialiased, to PIL's bit",
+                                RESIZE_FLOPS,
+                                false,
+                                2,
+                                1e-4,
+                                List.of(new Reach(1, "libtorch")),
+                                PatchWorks::resize)
+                        .on((batch, closing) -> List.of(resizer(
+                                DeviceRequests.OURS,
+                                DeviceRequests.engine(Precision.STRICT, closing),
+                                new Values().picture(HEIGHT, WIDTH)))),
                 new Work(
-                        "resize + ViT-B/16",
-                        "640×480 bytes → 196 tokens",
-                        FLOPS + RESIZE_FLOPS,
-                        false,
-                        2,
-                        1e-3,
-                        List.of(new Reach(2, "libtorch resize + normalise"), new Reach(4, "Java")),
-                        PatchWorks::resizeAndEmbed));
+                                "resize + ViT-B/16",
+                                "640×480 bytes → 196 tokens",
+                                FLOPS + RESIZE_FLOPS,
+                                false,
+                                2,
+                                1e-3,
+                                List.of(new Reach(2, "libtorch resize + normalise"), new Reach(4, "Java")),
+                                PatchWorks::resizeAndEmbed)
+                        .on((batch, closing) -> device(
+                                Precision.STRICT,
+                                ResizeConfig.squash(SIZE, SIZE, ResizeConfig.Filter.BILINEAR),
+                                HEIGHT,
+                                WIDTH,
+                                batch,
+                                closing)));
     }
 
     /** The projection as every contender needs it. */
@@ -145,8 +159,14 @@ final class PatchWorks {
     }
 
     static Model model(int threads, Precision precision, ResizeConfig resize, Closing closing) {
-        Engine engine = closing.add(
-                Engine.builder().threads(threads).precision(precision).open());
+        return model(
+                closing.add(
+                        Engine.builder().threads(threads).precision(precision).open()),
+                resize,
+                closing);
+    }
+
+    private static Model model(Engine engine, ResizeConfig resize, Closing closing) {
         return closing.add(new Projection(new Values())
                 .tensors(engine.newModel()
                         .sequence(SequenceConfig.builder().dModel(DIM).build())
@@ -168,11 +188,27 @@ final class PatchWorks {
 
     static Session session(int threads, Precision precision, ResizeConfig resize, int pixels, Closing closing) {
         Model model = model(threads, precision, resize, closing);
-        return closing.add(model.newSession(SessionLimits.builder()
+        return closing.add(model.newSession(limits(pixels)));
+    }
+
+    private static SessionLimits limits(int pixels) {
+        return SessionLimits.builder()
                 .maxItems(1)
                 .maxTokens(TOKENS)
                 .maxPixels(pixels)
-                .build()));
+                .build();
+    }
+
+    private static List<Contender> device(
+            Precision precision, ResizeConfig resize, int height, int width, int batch, Closing closing) {
+        return DeviceRequests.of(
+                model(DeviceRequests.engine(precision, closing), resize, closing),
+                limits(height * width),
+                batch,
+                ByteBuffer.wrap(new Values().picture(height, width)),
+                pixels -> session -> session.image(pixels, height, width, 3),
+                result -> result.tokens().values(),
+                closing);
     }
 
     private static Contender ours(Session session, byte[] rgb, int height, int width) {
@@ -324,17 +360,21 @@ final class PatchWorks {
         return out;
     }
 
+    private static Contender resizer(String name, Engine engine, byte[] rgb) {
+        Resizer resizer = engine.resizer(ResizeConfig.squash(SIZE, SIZE, ResizeConfig.Filter.BILINEAR));
+        ByteBuffer in = Values.direct(rgb);
+        ByteBuffer out = ByteBuffer.allocateDirect(SIZE * SIZE * 3);
+        return new Contender(name, () -> resizer.run(in, HEIGHT, WIDTH, 3, out), () -> Values.of(out));
+    }
+
     private static List<Contender> resize(int threads, Closing closing) {
         LibTorch.setUp(threads);
         byte[] rgb = new Values().picture(HEIGHT, WIDTH);
         Engine engine = closing.add(Engine.builder().threads(threads).open());
-        Resizer resizer = engine.resizer(ResizeConfig.squash(SIZE, SIZE, ResizeConfig.Filter.BILINEAR));
-        ByteBuffer in = Values.direct(rgb);
-        ByteBuffer out = ByteBuffer.allocateDirect(SIZE * SIZE * 3);
         Tensor picture = LibTorch.tensor(rgb, HEIGHT, WIDTH, 3);
         InterpolateFuncOptions options = antialiased();
         List<Contender> all = new ArrayList<>(List.of(
-                new Contender(Contender.OURS, () -> resizer.run(in, HEIGHT, WIDTH, 3, out), () -> Values.of(out)),
+                resizer(Contender.OURS, engine, rgb),
                 LibTorch.contender("byte kernel", () -> resized(picture, options))));
         if (threads == 1) {
             BufferedImage image = awt(rgb);

@@ -45,19 +45,35 @@ final class Report {
         return r.work().flops() / (bf16 ? c.bf16Gflops() : c.gflops()) * 1e-6;
     }
 
-    void write(Path file) throws IOException {
-        ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-        ObjectNode root = mapper.createObjectNode();
+    /** When, of what and where. */
+    static ObjectNode machine(ObjectMapper mapper, double secondsPerRow) {
         Device cpu = Device.cpu();
-        root.put("date", LocalDate.now().toString())
+        return mapper.createObjectNode()
+                .put("date", LocalDate.now().toString())
                 .put("commit", commit())
                 .put("cpu", cpu.name())
                 .put("isa", cpu.isa())
                 .put("processors", cpu.units())
                 .put("java", System.getProperty("java.vm.version"))
                 .put("peers", peers())
-                .put("seconds_per_row", secondsPerRow)
-                .put("load_average_before", loadBefore);
+                .put("seconds_per_row", secondsPerRow);
+    }
+
+    static void put(ObjectNode node, Timing t) {
+        node.put("contender", t.contender())
+                .put("best_ms", rounded(t.bestMillis()))
+                .put("median_ms", rounded(t.medianMillis()))
+                .put("p99_ms", rounded(t.p99Millis()))
+                .put("ratio", rounded(t.ratio()))
+                .put("ratio_low", rounded(t.ratioLow()))
+                .put("ratio_high", rounded(t.ratioHigh()))
+                .put("bytes_per_run", Math.round(t.bytesPerRun()))
+                .put("runs", t.runs());
+    }
+
+    void write(Path file) throws IOException {
+        ObjectMapper mapper = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+        ObjectNode root = machine(mapper, secondsPerRow).put("load_average_before", loadBefore);
         ArrayNode all = root.putArray("ceilings");
         ceilings.forEach((threads, c) -> all.addObject()
                 .put("threads", threads)
@@ -67,19 +83,9 @@ final class Report {
         ArrayNode rows = root.putArray("results");
         for (Main.Result r : results) {
             for (Timing t : r.timings()) {
-                rows.addObject()
-                        .put("work", r.work().name())
-                        .put("threads", r.threads())
-                        .put("contender", t.contender())
-                        .put("best_ms", rounded(t.bestMillis()))
-                        .put("median_ms", rounded(t.medianMillis()))
-                        .put("p99_ms", rounded(t.p99Millis()))
-                        .put("ratio", rounded(t.ratio()))
-                        .put("ratio_low", rounded(t.ratioLow()))
-                        .put("ratio_high", rounded(t.ratioHigh()))
-                        .put("ceiling_share", rounded(ceilingMillis(r, ceilings) / t.bestMillis()))
-                        .put("bytes_per_run", Math.round(t.bytesPerRun()))
-                        .put("runs", t.runs());
+                ObjectNode row = rows.addObject().put("work", r.work().name()).put("threads", r.threads());
+                put(row, t);
+                row.put("ceiling_share", rounded(ceilingMillis(r, ceilings) / t.bestMillis()));
             }
         }
         ArrayNode reaches = root.putArray("reaches");

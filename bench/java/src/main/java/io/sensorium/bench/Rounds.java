@@ -49,7 +49,7 @@ final class Rounds {
             for (int i = 0; i < times.length; i++) {
                 long start = System.nanoTime();
                 contender.run().run();
-                times[i] = System.nanoTime() - start;
+                times[i] = (double) (System.nanoTime() - start) / contender.items();
             }
             bytes += THREADS.getCurrentThreadAllocatedBytes() - before;
             Arrays.sort(times);

@@ -50,55 +50,60 @@ final class SoundWorks {
         for (int seconds : new int[] {10, 30}) {
             for (int mels : new int[] {80, 128}) {
                 works.add(new Work(
-                        "log-mel Whisper-" + mels + ", " + seconds + " s",
-                        "log10, clipped, scaled",
-                        flops(400, seconds),
-                        false,
-                        1,
-                        1e-6,
-                        List.of(
-                                new Reach(4.5, "libtorch openai-whisper"),
-                                new Reach(9, "JTransforms"),
-                                new Reach(1.25, "libtorch stft alone")),
-                        (threads, closing) -> whisper(mels, seconds, threads, closing)));
+                                "log-mel Whisper-" + mels + ", " + seconds + " s",
+                                "log10, clipped, scaled",
+                                flops(400, seconds),
+                                false,
+                                1,
+                                1e-6,
+                                List.of(
+                                        new Reach(4.5, "libtorch openai-whisper"),
+                                        new Reach(9, "JTransforms"),
+                                        new Reach(1.25, "libtorch stft alone")),
+                                (threads, closing) -> whisper(mels, seconds, threads, closing))
+                        .on((batch, closing) -> logMel(preset("whisper-" + mels), seconds, closing)));
             }
             works.add(new Work(
-                    "log-mel Kaldi-128, " + seconds + " s",
-                    "as the AST's front end",
-                    flops(512, seconds),
-                    false,
-                    1,
-                    1e-6,
-                    List.of(new Reach(9)),
-                    (threads, closing) -> kaldi(seconds, threads, closing)));
+                            "log-mel Kaldi-128, " + seconds + " s",
+                            "as the AST's front end",
+                            flops(512, seconds),
+                            false,
+                            1,
+                            1e-6,
+                            List.of(new Reach(9)),
+                            (threads, closing) -> kaldi(seconds, threads, closing))
+                    .on((batch, closing) -> logMel(preset("ast"), seconds, closing)));
         }
         works.add(new Work(
-                "AST patches",
-                "128×1024 features → 1212 tokens, d 768",
-                AST_FLOPS,
-                false,
-                2,
-                1e-9,
-                List.of(new Reach(1.25, "libtorch")),
-                (threads, closing) -> ast(Precision.STRICT, threads, closing)));
+                        "AST patches",
+                        "128×1024 features → 1212 tokens, d 768",
+                        AST_FLOPS,
+                        false,
+                        2,
+                        1e-9,
+                        List.of(new Reach(1.25, "libtorch")),
+                        (threads, closing) -> ast(Precision.STRICT, threads, closing))
+                .on((batch, closing) -> features(Precision.STRICT, batch, closing)));
         works.add(new Work(
-                "AST patches, FAST",
-                "the same, bfloat16",
-                AST_FLOPS,
-                true,
-                2,
-                1e-4,
-                List.of(),
-                (threads, closing) -> ast(Precision.FAST, threads, closing)));
+                        "AST patches, FAST",
+                        "the same, bfloat16",
+                        AST_FLOPS,
+                        true,
+                        2,
+                        1e-4,
+                        List.of(),
+                        (threads, closing) -> ast(Precision.FAST, threads, closing))
+                .on((batch, closing) -> features(Precision.FAST, batch, closing)));
         works.add(new Work(
-                "AST from samples",
-                "10.25 s of sound → 1212 tokens",
-                AST_FLOPS + flops(512, 10) * FRAMES / 1000,
-                false,
-                2,
-                1e-6,
-                List.of(new Reach(2)),
-                SoundWorks::astFromSamples));
+                        "AST from samples",
+                        "10.25 s of sound → 1212 tokens",
+                        AST_FLOPS + flops(512, 10) * FRAMES / 1000,
+                        false,
+                        2,
+                        1e-6,
+                        List.of(new Reach(2)),
+                        SoundWorks::astFromSamples)
+                .on(SoundWorks::samples));
         return List.copyOf(works);
     }
 
@@ -120,11 +125,21 @@ final class SoundWorks {
     }
 
     private static Contender ours(LogMelConfig config, float[] sound, int threads, Closing closing) {
-        Engine engine = closing.add(Engine.builder().threads(threads).open());
+        return ours(
+                Contender.OURS, closing.add(Engine.builder().threads(threads).open()), config, sound, closing);
+    }
+
+    private static List<Contender> logMel(LogMelConfig config, int seconds, Closing closing) {
+        float[] sound = new Values().normal(0.1, seconds * RATE);
+        Engine engine = DeviceRequests.engine(Precision.STRICT, closing);
+        return List.of(ours(DeviceRequests.OURS, engine, config, sound, closing));
+    }
+
+    private static Contender ours(String name, Engine engine, LogMelConfig config, float[] sound, Closing closing) {
         LogMel logMel = closing.add(engine.logMel(config));
         FloatBuffer pcm = Values.direct(sound);
         FloatBuffer features = Values.floats(logMel.frames(sound.length) * config.nMels());
-        return new Contender(Contender.OURS, () -> logMel.run(pcm, features), () -> Values.of(features));
+        return new Contender(name, () -> logMel.run(pcm, features), () -> Values.of(features));
     }
 
     private static List<Contender> whisper(int mels, int seconds, int threads, Closing closing) {
@@ -217,7 +232,11 @@ final class SoundWorks {
         Session session(Precision precision, int threads, int samples, Closing closing) {
             Engine engine = closing.add(
                     Engine.builder().threads(threads).precision(precision).open());
-            Model model = closing.add(engine.newModel()
+            return closing.add(model(engine, closing).newSession(limits(samples)));
+        }
+
+        Model model(Engine engine, Closing closing) {
+            return closing.add(engine.newModel()
                     .sequence(SequenceConfig.builder().dModel(DIM).build())
                     .audio(AudioConfig.builder()
                             .logMel(preset("ast"))
@@ -230,11 +249,14 @@ final class SoundWorks {
                     .tensor("audio.patch.bias", FloatBuffer.wrap(bias), DIM)
                     .tensor("audio.position", FloatBuffer.wrap(position), TOKENS, DIM)
                     .build());
-            return closing.add(model.newSession(SessionLimits.builder()
+        }
+
+        static SessionLimits limits(int samples) {
+            return SessionLimits.builder()
                     .maxItems(1)
                     .maxTokens(TOKENS)
                     .maxSamples(samples)
-                    .build()));
+                    .build();
         }
     }
 
@@ -306,6 +328,36 @@ final class SoundWorks {
             all.add(conv(p, threads, features, closing).contender("conv"));
         }
         return all;
+    }
+
+    private static List<Contender> features(Precision precision, int batch, Closing closing) {
+        float[] values = new Values().normal(0.5, FRAMES * MELS);
+        return DeviceRequests.of(
+                new Projection().model(DeviceRequests.engine(precision, closing), closing),
+                Projection.limits(AST_SAMPLES),
+                batch,
+                DeviceRequests.bytes(values),
+                data -> {
+                    FloatBuffer features = data.asFloatBuffer();
+                    return session -> session.features(features, FRAMES, MELS);
+                },
+                result -> result.tokens().values(),
+                closing);
+    }
+
+    private static List<Contender> samples(int batch, Closing closing) {
+        float[] sound = new Values().normal(0.1, AST_SAMPLES);
+        return DeviceRequests.of(
+                new Projection().model(DeviceRequests.engine(Precision.STRICT, closing), closing),
+                Projection.limits(AST_SAMPLES),
+                batch,
+                DeviceRequests.bytes(sound),
+                data -> {
+                    FloatBuffer pcm = data.asFloatBuffer();
+                    return session -> session.audio(pcm);
+                },
+                result -> result.tokens().values(),
+                closing);
     }
 
     private static OnnxRuntime conv(Projection p, int threads, FloatBuffer features, Closing closing) throws Exception {

@@ -84,7 +84,7 @@ final class CheckCommand implements Callable<Integer> {
         try (Engine engine = options.open()) {
             if (timing && engine.device().kind() != Device.Kind.CPU) {
                 throw new ParameterException(
-                        spec.commandLine(), "--timing measures the CPU; bench/gpu/run times what runs on a GPU");
+                        spec.commandLine(), "--timing measures the CPU; sensorium bench --device cuda times the GPU");
             }
             return golden != null ? golden(engine) : ops(engine);
         }
