@@ -21,6 +21,7 @@ OpCheck gated_mlp_check();
 OpCheck segment_mean_check();
 OpCheck l2_normalize_check();
 OpCheck gemm_check();
+OpCheck bias_activation_check();
 OpCheck contrastive_check();
 OpCheck rotary_check();
 OpCheck top_k_check();
@@ -28,12 +29,17 @@ OpCheck top_k_check();
 const std::vector<OpCheck>& op_checks() {
   static const std::vector<OpCheck> checks = {
       // clang-format off: one op a line
-      yuv_check(),          resize_check(),    resample_check(),    log_mel_check(),
-      patch_embed_check(),  embed_check(),     pack_check(),        linear_check(),
-      layer_norm_check(),   attention_check(), mlp_check(),         vector_quantize_check(),
-      token_merge_check(),  rms_norm_check(),  gated_mlp_check(),   segment_mean_check(),
-      l2_normalize_check(), gemm_check(),      contrastive_check(), rotary_check(),
-      top_k_check(),
+      yuv_check(),          resize_check(),
+      resample_check(),     log_mel_check(),
+      patch_embed_check(),  embed_check(),
+      pack_check(),         linear_check(),
+      layer_norm_check(),   attention_check(),
+      mlp_check(),          vector_quantize_check(),
+      token_merge_check(),  rms_norm_check(),
+      gated_mlp_check(),    segment_mean_check(),
+      l2_normalize_check(), gemm_check(),
+      contrastive_check(),  rotary_check(),
+      top_k_check(),        bias_activation_check(),
       // clang-format on
   };
   return checks;

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/bfloat16.h"
+
 namespace sns {
 
 /// Activations of the published models. Values are part of the ABI.
@@ -16,8 +18,8 @@ enum class Activation : int32_t {
   kTanh = 6,
 };
 
-/// float64 oracle.
-inline double activate(Activation a, double x) {
+/// In float64, as the oracles have it.
+SNS_HOST_DEVICE inline double activate(Activation a, double x) {
   switch (a) {
     case Activation::kNone:
       return x;
@@ -38,7 +40,7 @@ inline double activate(Activation a, double x) {
 }
 
 /// d activate(a, x)/dx; of ReLU at 0 it is 0.
-inline double activate_slope(Activation a, double x) {
+SNS_HOST_DEVICE inline double activate_slope(Activation a, double x) {
   const auto sigmoid_product = [x](double z, double slope) {  // of x·σ(z), slope = dz/dx
     const double s = 1.0 / (1.0 + std::exp(-z));
     return s + x * s * (1.0 - s) * slope;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/bias_activation/bias_activation.h"
 #include "ops/finite/finite.h"
 #include "ops/gemm/gemm.h"
 #include "ops/l2_normalize/l2_normalize.h"
@@ -64,19 +65,6 @@ void validate_side(const std::string& name, const AlignConfig& c, const AlignSid
   values("up_bias", s.up_bias, s.d, false);
 }
 
-/// Σ over rows, in float64; [cols].
-void column_sums(const float* x, int64_t rows, int64_t cols, double scale, float* y, Parallel& parallel) {
-  constexpr int64_t kStrip = 64;
-  parallel_for(parallel, ceil_div(cols, kStrip), [&](int64_t t, int) {
-    double sum[kStrip] = {};
-    const int64_t first = t * kStrip, n = std::min(kStrip, cols - first);
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t i = 0; i < n; ++i) sum[i] += x[r * cols + first + i];
-    }
-    for (int64_t i = 0; i < n; ++i) y[first + i] = static_cast<float>(scale * sum[i]);
-  });
-}
-
 /// One side's way there and back. The mean over an example's rows and the layer `up` are both linear, so only
 /// the hidden layer is computed for every row: mean(x + s·(U·h + u)) = mean(x) + s·(U·mean(h) + u).
 class Side {
@@ -125,26 +113,20 @@ class Side {
     if (s_.bottleneck > 0) {
       const int64_t r = s_.bottleneck;
       product(s_.rows_count, r, s_.d, s_.rows, false, s_.down, true, 1, hidden_.data());
-      for_rows(s_.rows_count, [&](int64_t i) {
-        float *z = hidden_.data() + i * r, *h = active_.data() + i * r;
-        for (int64_t j = 0; j < r; ++j) {
-          if (s_.down_bias) z[j] += s_.down_bias[j];
-          h[j] = static_cast<float>(activate(s_.activation, z[j]));
-        }
-      });
+      bias_activation_cpu({hidden_.data(), s_.rows_count, r, s_.down_bias, 1, nullptr, s_.activation,
+                           hidden_.data(), active_.data()},
+                          parallel_);
       pool(active_.data(), r, mean_hidden_.data());
       product(c_.n, s_.d, r, mean_hidden_.data(), false, s_.up, true, s_.scale, d_pooled_.data());
-      for_rows(c_.n, [&](int64_t i) {
-        for (int64_t j = 0; j < s_.d; ++j) {
-          pooled_[i * s_.d + j] += d_pooled_[i * s_.d + j] + (s_.up_bias ? s_.scale * s_.up_bias[j] : 0.0f);
-        }
-      });
+      bias_activation_cpu({d_pooled_.data(), c_.n, s_.d, s_.up_bias, s_.scale, pooled_.data(),
+                           Activation::kNone, nullptr, pooled_.data()},
+                          parallel_);
     }
     product(c_.n, c_.dim, s_.d, pooled_.data(), false, s_.weight, true, 1, projected_.data());
     if (s_.bias) {
-      for_rows(c_.n, [&](int64_t i) {
-        for (int64_t j = 0; j < c_.dim; ++j) projected_[i * c_.dim + j] += s_.bias[j];
-      });
+      bias_activation_cpu({projected_.data(), c_.n, c_.dim, s_.bias, 1, nullptr, Activation::kNone, nullptr,
+                           projected_.data()},
+                          parallel_);
     }
     l2_normalize_cpu(normalize(embedding_.data()), parallel_);
   }
@@ -154,39 +136,25 @@ class Side {
     l2_normalize_grad_cpu(normalize(grad_.data()), grad_.data(), c_.dim, parallel_);
     const float* g = grad_.data();
     if (s_.d_weight) product(c_.dim, s_.d, c_.n, g, true, pooled_.data(), false, 1, s_.d_weight);
-    if (s_.d_bias) column_sums(g, c_.n, c_.dim, 1, s_.d_bias, parallel_);
+    if (s_.d_bias) bias_grad_cpu({g, c_.n, c_.dim, 1, s_.d_bias}, parallel_);
     if (!s_.d_down && !s_.d_down_bias && !s_.d_up && !s_.d_up_bias) return;
     const int64_t r = s_.bottleneck;
     product(c_.n, s_.d, c_.dim, g, false, s_.weight, false, 1, d_pooled_.data());
     if (s_.d_up) {
       product(s_.d, r, c_.n, d_pooled_.data(), true, mean_hidden_.data(), false, s_.scale, s_.d_up);
     }
-    if (s_.d_up_bias) column_sums(d_pooled_.data(), c_.n, s_.d, s_.scale, s_.d_up_bias, parallel_);
+    if (s_.d_up_bias) bias_grad_cpu({d_pooled_.data(), c_.n, s_.d, s_.scale, s_.d_up_bias}, parallel_);
     if (!s_.d_down && !s_.d_down_bias) return;
     product(c_.n, r, s_.d, d_pooled_.data(), false, s_.up, false, s_.scale, d_mean_hidden_.data());
-    for_rows(c_.n, [&](int64_t i) {
-      const float share = 1.0f / static_cast<float>(cu_[i + 1] - cu_[i]);
-      for (int64_t row = cu_[i]; row < cu_[i + 1]; ++row) {
-        for (int64_t j = 0; j < r; ++j) {
-          float& z = hidden_[row * r + j];
-          z = static_cast<float>(activate_slope(s_.activation, z) * share * d_mean_hidden_[i * r + j]);
-        }
-      }
-    });
+    bias_activation_grad_cpu(
+        {hidden_.data(), r, s_.activation, segments_.data(), c_.n, d_mean_hidden_.data()}, parallel_);
     if (s_.d_down) product(r, s_.d, s_.rows_count, hidden_.data(), true, s_.rows, false, 1, s_.d_down);
-    if (s_.d_down_bias) column_sums(hidden_.data(), s_.rows_count, r, 1, s_.d_down_bias, parallel_);
+    if (s_.d_down_bias) bias_grad_cpu({hidden_.data(), s_.rows_count, r, 1, s_.d_down_bias}, parallel_);
   }
 
  private:
   static AlignedArray<float> array(int64_t rows, int64_t cols) {
     return AlignedArray<float>(checked_mul(rows, cols, "align"));
-  }
-  template <class F>
-  void for_rows(int64_t rows, F&& f) {
-    constexpr int64_t kChunk = 16;
-    parallel_for(parallel_, ceil_div(rows, kChunk), [&](int64_t t, int) {
-      for (int64_t i = t * kChunk; i < std::min(rows, (t + 1) * kChunk); ++i) f(i);
-    });
   }
   void pool(const float* x, int64_t dim, float* y) {
     SegmentMeanArgs a;
@@ -237,7 +205,7 @@ class Side {
 
 }  // namespace
 
-ContrastiveResult align_step(Engine& engine, const AlignConfig& c, const AlignSide& x, const AlignSide& y) {
+void validate(const AlignConfig& c, const AlignSide& x, const AlignSide& y) {
   if (c.n < 1 || c.n > kMaxCount) fail(Code::kInvalidArgument, "n", std::to_string(c.n) + " is out of range");
   if (c.dim < 1 || c.dim > kMaxCount) {
     fail(Code::kInvalidArgument, "dim", std::to_string(c.dim) + " is out of range");
@@ -248,6 +216,10 @@ ContrastiveResult align_step(Engine& engine, const AlignConfig& c, const AlignSi
   if (!std::isfinite(c.logit_bias)) fail(Code::kInvalidArgument, "logit_bias", "not finite");
   validate_side("x", c, x);
   validate_side("y", c, y);
+}
+
+ContrastiveResult align_step(Engine& engine, const AlignConfig& c, const AlignSide& x, const AlignSide& y) {
+  validate(c, x, y);
   Side a(c, x, engine), b(c, y, engine);
   Parallel& parallel = engine.parallel();
   AlignedArray<unsigned char> scratch(

@@ -27,8 +27,11 @@ struct AlignConfig {
   float logit_scale = 0, logit_bias = 0;
 };
 
-/// Loss of n pairs and its gradients. Throws naming the field where sizes do not fit or a value is not
-/// finite. Nothing is written by a call that throws. Numbers do not depend on threads.
+/// Throws naming the field where sizes do not fit or a value is not finite.
+void validate(const AlignConfig& config, const AlignSide& x, const AlignSide& y);
+
+/// Loss of n pairs and its gradients, on the CPU. Throws naming the field where sizes do not fit or a value
+/// is not finite. Nothing is written by a call that throws. Numbers do not depend on threads.
 ContrastiveResult align_step(Engine& engine, const AlignConfig& config, const AlignSide& x,
                              const AlignSide& y);
 

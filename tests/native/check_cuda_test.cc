@@ -93,6 +93,8 @@ gpu::Ops idle(gpu::Ops ops) {
   do_nothing(ops.patch_embed), do_nothing(ops.log_mel), do_nothing(ops.log_mel_frames);
   do_nothing(ops.log_mel_spectrum), do_nothing(ops.resize_u8), do_nothing(ops.resize_f32);
   do_nothing(ops.segment_mean), do_nothing(ops.l2_normalize), do_nothing(ops.resample);
+  do_nothing(ops.l2_normalize_grad), do_nothing(ops.bias_activation), do_nothing(ops.bias_activation_grad);
+  do_nothing(ops.bias_grad), do_nothing(ops.leave_codes);
   do_nothing(ops.rotary_table), do_nothing(ops.rotary), do_nothing(ops.gemm), do_nothing(ops.token_merge);
   do_nothing(ops.vector_quantize), do_nothing(ops.residual_quantize), do_nothing(ops.residual_decode);
   do_nothing(ops.fsq_encode), do_nothing(ops.fsq_decode), do_nothing(ops.contrastive), do_nothing(ops.top_k);

@@ -1,5 +1,6 @@
 // The kernels that work row by row.
 
+#include "ops/bias_activation/bias_activation_cuda.h"
 #include "ops/finite/finite_cuda.h"
 #include "ops/l2_normalize/l2_normalize_cuda.h"
 #include "ops/layer_norm/layer_norm_cuda.h"
@@ -73,6 +74,31 @@ TEST(SimtL2Normalize, MatchesOracle) {
   });
 }
 
+TEST(SimtL2Normalize, GradientMatchesOracle) {
+  under_every_schedule("l2_normalize, gradient", 8, [](Random& random) {
+    Rows r(random);
+    auto dy = normal(random, r.rows * r.ld);
+    L2NormalizeArgs args;
+    r.set(args);
+    Guarded<double> ref(r.rows * r.dim);
+    l2_normalize_grad_ref(args, dy.data(), r.ld, ref.data());
+    const bool in_place = random.coin();
+    if (in_place) args.y = dy.data();
+    ASSERT_EQ(0, l2_normalize_grad_cuda(args, dy.data(), r.ld, nullptr));
+    double error = 0, scale = 0;  // relative to dy/‖x‖, of which the projection leaves a part
+    for (int64_t i = 0; i < r.rows; ++i) {
+      double norm = 0;
+      for (int64_t c = 0; c < r.dim; ++c) norm += std::pow(double{args.x[i * r.ld + c]}, 2);
+      for (int64_t c = 0; c < r.dim; ++c) {
+        error += std::pow(args.y[i * r.ld + c] - ref[i * r.dim + c], 2);
+        scale += 1 / norm;
+      }
+    }
+    EXPECT_LE(error, kL2NormalizeNmse * scale) << r.rows << "x" << r.dim;
+    EXPECT_TRUE(r.y.intact() && dy.intact());
+  });
+}
+
 TEST(SimtSegmentMean, MatchesOracle) {
   under_every_schedule("segment_mean", 4, [](Random& random) {
     const int64_t rows = random.integer(1, 700), dim = random.integer(1, 70), ld = dim + random.integer(0, 3);
@@ -92,6 +118,44 @@ TEST(SimtSegmentMean, MatchesOracle) {
     segment_mean_ref(args, ref.data());
     EXPECT_LE(nmse(y.data(), ld, ref.data(), count, dim), kSegmentMeanNmse);
     EXPECT_TRUE(y.intact());
+  });
+}
+
+TEST(SimtBiasActivation, MatchesOracle) {
+  under_every_schedule("bias_activation", 8, [](Random& random) {
+    const int64_t rows = random.integer(0, 40), dim = random.integer(1, 70);
+    auto x = normal(random, rows * dim), bias = normal(random, dim), y = normal(random, rows * dim);
+    Guarded<float> z(rows * dim);
+    BiasActivationArgs args{x.data(), rows, dim, bias.data(), 0.7f, y.data()};  // over the residual
+    args.activation = static_cast<Activation>(random.integer(0, 6));
+    args.z = z.data(), args.y = y.data();
+    Guarded<double> want_z(rows * dim), want_y(rows * dim), sums(dim);
+    bias_activation_ref(args, want_z.data(), want_y.data());
+    ASSERT_EQ(0, bias_activation_cuda(args, nullptr));
+    for (int64_t i = 0; i < rows * dim; ++i) {
+      ASSERT_NEAR(want_z[i], z[i], 2e-6);
+      ASSERT_NEAR(want_y[i], y[i], 2e-6);
+    }
+
+    std::vector<Segment> segments;
+    for (int64_t first = 0, count; first < rows; first += count) {
+      count = std::min(rows - first, random.integer(1, 12));
+      segments.push_back({first, count});
+    }
+    const auto count = static_cast<int64_t>(segments.size());
+    auto dy = normal(random, count * dim);
+    const BiasActivationGradArgs back{z.data(), dim, args.activation, segments.data(), count, dy.data()};
+    std::copy(z.data(), z.data() + rows * dim, want_z.data());
+    bias_activation_grad_ref(back, want_z.data());
+    ASSERT_EQ(0, bias_activation_grad_cuda(back, nullptr));
+    for (int64_t i = 0; i < rows * dim; ++i) ASSERT_NEAR(want_z[i], z[i], 2e-6);
+
+    Guarded<float> sum(dim);
+    const BiasGradArgs all{x.data(), rows, dim, -0.3f, sum.data()};
+    bias_grad_ref(all, sums.data());
+    ASSERT_EQ(0, bias_grad_cuda(all, nullptr));
+    for (int64_t c = 0; c < dim; ++c) ASSERT_NEAR(sums[c], sum[c], 1e-6 * (1 + std::fabs(sums[c])));
+    EXPECT_TRUE(y.intact() && z.intact() && sum.intact());
   });
 }
 

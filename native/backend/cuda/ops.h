@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ops/attention/attention_cuda.h"
+#include "ops/bias_activation/bias_activation_cuda.h"
 #include "ops/contrastive/contrastive_cuda.h"
 #include "ops/embed/embed_cuda.h"
 #include "ops/gated_mlp/gated_mlp_cuda.h"
@@ -49,16 +50,21 @@ struct Ops {
   decltype(&resize_f32_cuda) resize_f32;
   decltype(&segment_mean_cuda) segment_mean;
   decltype(&l2_normalize_cuda) l2_normalize;
+  decltype(&l2_normalize_grad_cuda) l2_normalize_grad;
   decltype(&resample_cuda) resample;
   decltype(&rotary_table_cuda) rotary_table;
   decltype(&rotary_cuda) rotary;
   decltype(&gemm_cuda) gemm;
+  decltype(&bias_activation_cuda) bias_activation;
+  decltype(&bias_activation_grad_cuda) bias_activation_grad;
+  decltype(&bias_grad_cuda) bias_grad;
   decltype(&token_merge_cuda) token_merge;
   decltype(&token_merge_cuda_workspace) token_merge_workspace;
   decltype(&vector_quantize_cuda) vector_quantize;
   decltype(&vector_quantize_cuda_workspace) vector_quantize_workspace;
   decltype(&residual_quantize_cuda) residual_quantize;
   decltype(&residual_quantize_cuda_workspace) residual_quantize_workspace;
+  decltype(&leave_codes_cuda) leave_codes;
   decltype(&residual_decode_cuda) residual_decode;
   decltype(&fsq_encode_cuda) fsq_encode;
   decltype(&fsq_decode_cuda) fsq_decode;
@@ -104,6 +110,9 @@ constexpr int64_t ops_layout() {
                             sizeof(RotaryTableArgs),
                             sizeof(RotaryArgs),
                             sizeof(GemmArgs),
+                            sizeof(BiasActivationArgs),
+                            sizeof(BiasActivationGradArgs),
+                            sizeof(BiasGradArgs),
                             sizeof(TokenMergeArgs),
                             sizeof(CodebookCuda),
                             sizeof(VectorQuantizeArgs),

@@ -9,12 +9,12 @@ using gpu::Passes;
 using Shape = gpu::GemmSmall;
 
 template <bool kAcross, bool kStrict>
-using Operand = std::conditional_t<kAcross, gpu::TransposedOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1>,
-                                   gpu::FloatOperand<Shape::kM, Shape::kK, kStrict ? 2 : 1, false>>;
+using Operand = std::conditional_t<kAcross, gpu::TransposedOperand<Shape::kM, Shape::kK, kStrict ? 3 : 1>,
+                                   gpu::FloatOperand<Shape::kM, Shape::kK, kStrict ? 3 : 1, false>>;
 static_assert(Shape::kM == Shape::kN, "one operand type serves both sides");
 
 template <bool kAcrossA, bool kAcrossB, bool kStrict>
-using Tile = gpu::GemmTile<Shape, kStrict ? Passes::kSplitAB : Passes::kOne, Operand<kAcrossA, kStrict>,
+using Tile = gpu::GemmTile<Shape, kStrict ? Passes::kThirds : Passes::kOne, Operand<kAcrossA, kStrict>,
                            Operand<kAcrossB, kStrict>>;
 
 template <bool kAcrossA, bool kAcrossB, bool kStrict>

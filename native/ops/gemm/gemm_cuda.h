@@ -5,7 +5,8 @@
 
 namespace sns {
 
-/// gemm_cpu on the GPU; no workspace. `shift` is added to every element of C.
+/// gemm_cpu on the GPU; no workspace. kStrict is fp32: what is trained goes through exponentials. `shift` is
+/// added to every element of C.
 int gemm_cuda(const GemmArgs& args, float shift, Precision precision, void* stream);
 
 }  // namespace sns

@@ -13,7 +13,7 @@ namespace {
 /// Run one case; false if something around their scratch was touched.
 struct Kernels {
   std::function<bool(const L2NormalizeArgs& args)> forward;
-  std::function<bool(const L2NormalizeArgs& args, const float* dy, int64_t lddy)> gradient;  ///< or none
+  std::function<bool(const L2NormalizeArgs& args, const float* dy, int64_t lddy)> gradient;
 };
 
 Parity random_case(uint64_t seed, const Kernels& kernels) {
@@ -23,7 +23,7 @@ Parity random_case(uint64_t seed, const Kernels& kernels) {
   a.dim = r.coin() ? dims[r.integer(0, 9)] : r.integer(1, 2000);
   a.rows = r.coin() ? r.integer(0, 5) : r.integer(0, 150);
   a.ldx = a.dim + (r.coin() ? 0 : r.integer(1, 20));
-  const bool grad = r.coin() && kernels.gradient, in_place = !grad && r.coin();
+  const bool grad = r.coin(), in_place = !grad && r.coin();
   a.ldy = in_place ? a.ldx : a.dim + (r.coin() ? 0 : r.integer(1, 20));
   const int64_t lddy = a.dim + (r.coin() ? 0 : r.integer(1, 20));
   const double deviation = std::exp((r.coin() ? 2 : 30) * r.normal());
@@ -100,6 +100,14 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
     a.y = c.out(a.y, a.rows, a.dim, a.ldy);
     a.x = c.in(a.x, a.rows, a.dim, a.ldx);
     c.check(c.ops().l2_normalize(a, c.stream()), "l2_normalize");
+    return c.done();
+  };
+  kernels.gradient = [&](L2NormalizeArgs a, const float* dy, int64_t lddy) {
+    CudaCase c(device);
+    a.y = c.out(a.y, a.rows, a.dim, a.ldy);
+    a.x = c.in(a.x, a.rows, a.dim, a.ldx);
+    dy = c.in(dy, a.rows, a.dim, lddy);
+    c.check(c.ops().l2_normalize_grad(a, dy, lddy, c.stream()), "l2_normalize");
     return c.done();
   };
   return random_case(seed, kernels);

@@ -1,6 +1,6 @@
 #include "ops/vector_quantize/vector_quantize_cuda.h"
 
-#include "backend/cuda/kernel.h"
+#include "backend/cuda/grid.h"
 #include "ops/vector_quantize/finite_scalar.h"
 #include "ops/vector_quantize/nearest_cuda.h"
 
@@ -133,13 +133,19 @@ int residual_quantize_cuda(const CodebookCuda* stages, int64_t count, const floa
     const NearestCudaArgs nearest{from, rows, ld, ids + s, count, nullptr};
     if (const int status = nearest_cuda(nearest_of(stages[s]), nearest, rest, stream)) return status;
     if (s + 1 == count) break;
-    if (const int status = gpu::gpu_launch(leave_code_kernel, dim3(static_cast<unsigned>(rows)),
-                                           dim3(kThreads), 0, static_cast<gpu::Stream>(stream),
-                                           stages[s].quantized, dim, ids + s, count, from, ld, left)) {
+    if (const int status =
+            leave_codes_cuda(stages[s].quantized, dim, ids + s, count, from, rows, ld, left, stream)) {
       return status;
     }
   }
   return 0;
+}
+
+int leave_codes_cuda(const float* codes, int64_t dim, const int64_t* ids, int64_t id_stride, const float* x,
+                     int64_t rows, int64_t ldx, float* left, void* stream) {
+  if (rows == 0) return 0;
+  return gpu::gpu_launch(leave_code_kernel, gpu::grid_of(1, rows), dim3(kThreads), 0,
+                         static_cast<gpu::Stream>(stream), codes, dim, ids, id_stride, x, ldx, left);
 }
 
 int residual_decode_cuda(const CodebookCuda* stages, int64_t count, const int64_t* ids, int64_t rows,

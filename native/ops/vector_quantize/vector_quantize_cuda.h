@@ -31,6 +31,10 @@ int vector_quantize_cuda(const CodebookCuda& codebook, const VectorQuantizeArgs&
 size_t residual_quantize_cuda_workspace(const CodebookCuda* stages, int64_t count, int64_t rows);
 int residual_quantize_cuda(const CodebookCuda* stages, int64_t count, const float* x, int64_t rows,
                            int64_t ldx, int64_t* ids, void* workspace, void* stream);
+/// What codes [·, dim] leave over of rows x: left [rows, dim] = x − the row's code, ids in range; left may be
+/// x.
+int leave_codes_cuda(const float* codes, int64_t dim, const int64_t* ids, int64_t id_stride, const float* x,
+                     int64_t rows, int64_t ldx, float* left, void* stream);
 /// residual_decode_cpu on the GPU; ids must be in range.
 int residual_decode_cuda(const CodebookCuda* stages, int64_t count, const int64_t* ids, int64_t rows,
                          float* y, int64_t ldy, void* stream);
