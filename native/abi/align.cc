@@ -59,7 +59,11 @@ int32_t sns_contrastive_logits(sns_engine engine, const float* a, int64_t n, con
     sns::check_matrix("b", b, m, dim);
     if (sns::checked_mul(n, m, "m") == 0) return;
     sns::not_null(out, "out");
-    sns::Engine& e = *sns::cpu_engine(engine, "alignment");
+    if (engine->align) {
+      engine->align->logits(a, n, b, m, dim, logit_scale, logit_bias, out);
+      return;
+    }
+    sns::Engine& e = *engine->engine;
     auto scratch = e.lease(sns::contrastive_logits_scratch(n, m, dim, e.threads()));
     sns::contrastive_logits_cpu(a, n, b, m, dim, logit_scale, logit_bias, out, scratch.data(), e.parallel());
   });
@@ -78,8 +82,9 @@ int32_t sns_align_step(sns_engine engine, const sns_align_config* config, const 
     a.loss = sns::checked_enum(c.loss, sns::ContrastiveLoss::kSigLip, "loss");
     a.logit_scale = c.logit_scale;
     a.logit_bias = c.logit_bias;
+    const sns::AlignSide of_x = sns::convert(x, "x"), of_y = sns::convert(y, "y");
     const sns::ContrastiveResult r =
-        sns::align_step(*sns::cpu_engine(engine, "alignment"), a, sns::convert(x, "x"), sns::convert(y, "y"));
+        engine->align ? engine->align->step(a, of_x, of_y) : sns::align_step(*engine->engine, a, of_x, of_y);
     out->loss = r.loss;
     out->d_logit_scale = r.d_logit_scale;
     out->d_logit_bias = r.d_logit_bias;

@@ -55,8 +55,8 @@ int32_t sns_codebook_learn(sns_engine engine, const sns_codebook_config* config,
     const sns::CodesConfig c = sns::convert(*sns::checked_struct(config, "config"));
     auto handle = std::make_unique<sns_codebook_t>();
     sns::CodesLearning told;
-    handle->codes = sns::Codes::learn(sns::cpu_engine(engine, "codebook.learn"), c, tokens, rows,
-                                      max_iterations, static_cast<uint64_t>(seed), told);
+    handle->codes =
+        sns::Codes::learn(engine->engine, c, tokens, rows, max_iterations, static_cast<uint64_t>(seed), told);
     if (learning) {
       learning->iterations = told.iterations;
       learning->revived = told.revived;

@@ -84,6 +84,7 @@ int32_t sns_engine_create(const sns_engine_config* config, sns_engine* out) {
       cuda = std::make_shared<const sns::CudaDevice>(*table, config->index, precision);
     }
     auto handle = std::make_unique<sns_engine_t>();
+    if (cuda) handle->align.emplace(cuda);
     handle->engine = std::make_shared<sns::Engine>(config->threads, precision, std::move(cuda));
     *out = handle.release();
   });

@@ -10,6 +10,7 @@
 #include "ops/top_k/top_k.h"
 #include "pipeline/audio_stream.h"
 #include "pipeline/codes.h"
+#include "pipeline/cuda/align.h"
 #include "pipeline/cuda/search.h"
 #include "pipeline/cuda/stages.h"
 #include "pipeline/session.h"
@@ -22,6 +23,7 @@ struct sns_engine_t {
   std::shared_ptr<sns::Engine> engine;
   std::mutex check_mutex;  // one measurement at a time: two would measure each other
   std::optional<sns::Ceiling> ceiling;
+  std::optional<sns::CudaAlign> align;  // on a GPU's engine
 };
 
 namespace sns {

@@ -139,12 +139,11 @@ typedef struct sns_engine_config {
   int32_t precision; /* SNS_PRECISION_* of the models made from it */
 } sns_engine_config;
 
-/* On CUDA models and sessions, indexes, codebooks, log-mel, streams of sound, resampling and resizing by themselves run on the
- * GPU. What has no form there is SNS_ERROR_UNAVAILABLE, never computed elsewhere in silence, and names the field:
+/* On CUDA models and sessions, indexes, codebooks and their learning, logits and steps of alignment, log-mel, streams of
+ * sound, resampling and resizing by themselves run on the GPU. What has no form there is SNS_ERROR_UNAVAILABLE, never computed
+ * elsewhere in silence, and names the field:
  *   audio.log_mel.n_fft    (n_fft of a log-mel by itself, log_mel.n_fft of a stream) above 4096 or with a prime factor
  *                          above 5, without cuFFT: see sns_engine_fft
- *   codebook.learn         learning a codebook
- *   alignment              logits and training
  *   device                 products and attention where the compute capability is below 8.0
  * Attention weights (sns_session_attention) are computed by the host from the tokens that the GPU made. An adapter serves
  * the sessions of its own engine, and those of CPU engines. */
@@ -740,6 +739,7 @@ typedef struct sns_align_result {
   double loss, d_logit_scale, d_logit_bias;
 } sns_align_result;
 
+/* On a CUDA engine logits and steps take turns, and the device memory of the largest so far stays with the engine. */
 SNS_API int32_t sns_align_step(sns_engine engine, const sns_align_config* config, const sns_align_side* x,
                                const sns_align_side* y, sns_align_result* out);
 
@@ -783,7 +783,7 @@ typedef struct sns_codebook_learning {
 SNS_API int32_t sns_codebook_create(sns_engine engine, const sns_codebook_config* config, const float* codes,
                                     sns_codebook* out);
 /* VQ only: k-means with k-means++ seeding over tokens [rows, dim], rows >= size. The same seed gives the same codes,
- * whatever the threads. learning may be null. */
+ * whatever the threads and the device, whose memory holds the tokens meanwhile. learning may be null. */
 SNS_API int32_t sns_codebook_learn(sns_engine engine, const sns_codebook_config* config, const float* tokens,
                                    int64_t rows, int64_t max_iterations, int64_t seed,
                                    sns_codebook_learning* learning, sns_codebook* out);

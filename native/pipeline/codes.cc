@@ -84,8 +84,13 @@ std::unique_ptr<Codes> Codes::learn(std::shared_ptr<Engine> engine, const CodesC
   }
   const int64_t count = checked_mul(rows, c.dim, "rows");
   check_finite("tokens", tokens, count);
-  Parallel& parallel = engine->parallel();
   learning = {};
+  if (engine->cuda()) {
+    const AlignedArray<float> codes =
+        learn_codes_cuda(engine->cuda(), c, tokens, rows, max_iterations, seed, learning);
+    return std::make_unique<Codes>(std::move(engine), c, codes.data());
+  }
+  Parallel& parallel = engine->parallel();
   std::vector<Codebook> stages;
   AlignedArray<float> left;
   const float* x = tokens;

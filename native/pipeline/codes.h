@@ -36,7 +36,7 @@ class Codes {
   /// `codes` is [stages, size, dim]; null for FSQ.
   Codes(std::shared_ptr<Engine> engine, const CodesConfig& config, const float* codes);
   ~Codes();
-  /// k-means over tokens [rows, dim], stage by stage; on the CPU.
+  /// k-means over tokens [rows, dim], stage by stage; the same codes on either device.
   static std::unique_ptr<Codes> learn(std::shared_ptr<Engine> engine, const CodesConfig& config,
                                       const float* tokens, int64_t rows, int64_t max_iterations,
                                       uint64_t seed, CodesLearning& learning);

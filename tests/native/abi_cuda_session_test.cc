@@ -1,49 +1,15 @@
 // Sessions of a CUDA engine on the host SIMT executor (libsensorium_simt.so stands in for
 // libsensorium_cuda.so): the same C ABI, device pipeline and kernels as on a GPU, compared with the CPU.
 
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <thread>
 
 #include "abi/dlpack.h"
-#include "abi_support.h"
+#include "abi_cuda_support.h"
 
 namespace sns_test {
 namespace {
-
-/// simt::control of the library.
-void control(const char* what, int64_t n) {
-  using Control = void (*)(const char*, int64_t);
-  static const auto call =
-      reinterpret_cast<Control>(dlsym(dlopen(SIMT_LIBRARY, RTLD_NOW), "sns_simt_control"));
-  ASSERT_NE(nullptr, call);
-  call(what, n);
-}
-
-Engine cuda_engine(int32_t precision = SNS_PRECISION_STRICT, int64_t capability = 90) {
-  setenv("SENSORIUM_CUDA_LIBRARY", SIMT_LIBRARY, 1);
-  control("reset", 0);
-  control("capability", capability);
-  auto config = engine_config();
-  config.device = SNS_DEVICE_CUDA;
-  config.precision = precision;
-  sns_engine e = nullptr;
-  EXPECT_EQ(SNS_OK, sns_engine_create(&config, &e)) << sns_last_error();
-  return Engine(e);
-}
-
-double nmse(const float* got, const float* want, int64_t count) {
-  double error = 0, power = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double d = static_cast<double>(got[i]) - want[i];
-    error += d * d;
-    power += static_cast<double>(want[i]) * want[i];
-  }
-  return power > 0 ? error / power : error;
-}
 
 /// One model on both devices.
 struct Pair {
@@ -81,34 +47,6 @@ struct Pair {
   Model cpu_model, cuda_model;
   Session cpu_session, cuda_session;
 };
-
-/// Text and finished tokens, without a compressor.
-Model text_model(sns_engine engine) {
-  sns_builder b = nullptr;
-  EXPECT_EQ(SNS_OK, sns_builder_create(engine, &b));
-  const Builder builder(b);
-  const auto sequence = sequence_config();
-  const auto text = text_config();
-  EXPECT_EQ(SNS_OK, sns_builder_sequence(b, &sequence));
-  EXPECT_EQ(SNS_OK, sns_builder_text(b, &text));
-  sns::Random random(7);
-  for (const NamedShape& t : all_tensors()) {
-    if (t.name.rfind("sequence", 0) == 0 || t.name.rfind("text", 0) == 0) {
-      EXPECT_EQ(SNS_OK, add_tensor(b, t, random));
-    }
-  }
-  sns_model m = nullptr;
-  EXPECT_EQ(SNS_OK, sns_model_create(b, &m)) << sns_last_error();
-  return Model(m);
-}
-
-std::vector<sns_item> text_items(const Samples& samples) {
-  const std::vector<sns_item> all = samples.items();
-  std::vector<sns_item> items = {all[5], all[6], all[5]};
-  items[2].sequence = 1;
-  items[1].start_us = items[1].end_us = 5;
-  return items;
-}
 
 TEST(CudaSession, TextAndTokens) {
   Pair pair(text_model);
@@ -337,16 +275,6 @@ TEST(CudaSession, CpuSessionsHaveNoDeviceSide) {
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_use_stream(session.get(), nullptr));
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_wait_event(session.get(), &device));
   expect_error(SNS_ERROR_UNAVAILABLE, "session", sns_session_inbox(session.get(), 1, &p));
-}
-
-TEST(CudaEngine, RefusesWhatRunsOnTheCpuOnly) {
-  const Engine engine = cuda_engine();
-  auto codes = sized<sns_codebook_config>();
-  codes.dim = codes.stages = codes.size = 1;
-  const float token = 1;
-  sns_codebook book = nullptr;
-  expect_error(SNS_ERROR_UNAVAILABLE, "codebook.learn",
-               sns_codebook_learn(engine.get(), &codes, &token, 1, 1, 1, nullptr, &book));
 }
 
 /// Single stages beside those of a CPU engine.

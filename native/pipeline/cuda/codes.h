@@ -23,4 +23,10 @@ class CudaCodes {
   std::vector<CodebookCuda> stages_;  ///< empty for FSQ
 };
 
+/// Codes::learn on the GPU, with its very codes [stages, size, dim]: k-means over tokens [rows, dim], stage
+/// by stage.
+AlignedArray<float> learn_codes_cuda(const CudaDevicePtr& device, const CodesConfig& config,
+                                     const float* tokens, int64_t rows, int64_t max_iterations, uint64_t seed,
+                                     CodesLearning& learning);
+
 }  // namespace sns

@@ -63,7 +63,7 @@ public final class Codebook implements AutoCloseable {
 
     /**
      * Learns the codes of a VQ, stage by stage: k-means with k-means++ seeding, codes that lose all tokens are put on the
-     * farthest ones. The same seed gives the same codes, whatever the threads.
+     * farthest ones. The same seed gives the same codes, whatever the threads and the device.
      *
      * @param tokens [rows, dim], at least as many rows as codes
      * @param maxIterations of each stage

@@ -187,8 +187,6 @@ public final class Engine implements AutoCloseable {
          *
          * <ul>
          *   <li>an n_fft above 4096 or with a prime factor above 5, unless the engine was given cuFFT ({@link #fft}),
-         *   <li>learning a {@link Codebook}, logits and training of alignment: open a CPU engine
-         *       beside it,
          *   <li>matrix products, attention and all that is made of them where the GPU's compute capability is below 8.0.
          * </ul>
          *

@@ -8,6 +8,7 @@ import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -156,6 +157,8 @@ final class CudaChecks {
         fft(cuda);
         ops();
         search(cuda);
+        learning(cuda);
+        alignment(cuda);
         System.out.println("all checked");
     }
 
@@ -174,7 +177,7 @@ final class CudaChecks {
                 "--json");
         check(code == 0, out + err.toString());
         int ops = out.toString().split("\"worst_seed\"", -1).length - 1;
-        check(ops == 20, ops + " ops were checked");
+        check(ops == 21, ops + " ops were checked");
         err = new StringWriter();
         code = Main.run(
                 new PrintWriter(out, true), new PrintWriter(err, true), "check", "--device", "cuda", "--timing");
@@ -193,6 +196,89 @@ final class CudaChecks {
             VectorIndex.Hits want = on.search(FloatBuffer.wrap(queries), 4);
             VectorIndex.Hits got = there.search(FloatBuffer.wrap(queries), 4);
             check(want.ids().equals(got.ids()) && want.scores().equals(got.scores()), "other neighbours");
+        }
+    }
+
+    /** The same seed gives the same codes on both devices. */
+    private static void learning(Device cuda) {
+        FloatBuffer tokens = FloatBuffer.wrap(TinyModels.sound(7, 200 * 6));
+        try (Engine one = Engine.open();
+                Engine two = Engine.builder().device(cuda).open()) {
+            for (CodebookConfig config : new CodebookConfig[] {
+                CodebookConfig.residual(2, 8, 6), CodebookConfig.vq(8, 6, CodebookConfig.Metric.COSINE)
+            }) {
+                Codebook.Learned want = Codebook.learn(one, config, tokens.duplicate(), 5, 3);
+                Codebook.Learned got = Codebook.learn(two, config, tokens.duplicate(), 5, 3);
+                try (Codebook on = want.codebook();
+                        Codebook there = got.codebook()) {
+                    check(on.codes().equals(there.codes()), "other codes");
+                    check(want.iterations() == got.iterations() && want.revived() == got.revived(), got.toString());
+                    check(Math.abs(want.meanSquare() - got.meanSquare()) < 1e-9, got.toString());
+                    check(on.encode(tokens, 200).equals(there.encode(tokens, 200)), "other ids");
+                }
+            }
+        }
+    }
+
+    /** Steps down each device's own gradients, which stay together; logits of what they lead to. */
+    private static void alignment(Device cuda) {
+        AdapterConfig adapter = new AdapterConfig(7, 3, Activation.GELU, 0.5f);
+        FloatBuffer rowsX = FloatBuffer.wrap(TinyModels.sound(8, 14 * 7));
+        FloatBuffer rowsY = FloatBuffer.wrap(TinyModels.sound(9, 6 * 4));
+        LongBuffer cuX = LongBuffer.wrap(new long[] {0, 2, 3, 7, 9, 13, 14});
+        try (Engine one = Engine.open();
+                Engine two = Engine.builder().device(cuda).open()) {
+            for (AlignStep.Loss loss : AlignStep.Loss.values()) {
+                AlignStep.Tower[][] towers = new AlignStep.Tower[2][];
+                double[] losses = new double[5];
+                for (int i = 0; i < 2; i++) {
+                    towers[i] =
+                            new AlignStep.Tower[] {new AlignStep.Tower(7, 5, adapter), new AlignStep.Tower(4, 5, null)};
+                    for (AlignStep.Tower tower : towers[i]) {
+                        int seed = 20;
+                        for (FloatBuffer values : tower.parameters()) {
+                            values.put(TinyModels.sound(seed++, values.remaining()));
+                        }
+                    }
+                    AlignStep step = new AlignStep(i == 0 ? one : two, loss, towers[i][0], towers[i][1]);
+                    for (int k = 0; k < losses.length; k++) {
+                        double value = step.run(rowsX.duplicate(), cuX.duplicate(), rowsY.duplicate(), null, 2, -1)
+                                .loss();
+                        check(i == 0 || Math.abs(value - losses[k]) < 1e-6, loss + ": " + value + ", " + losses[k]);
+                        losses[k] = value;
+                        for (AlignStep.Tower tower : towers[i]) {
+                            descend(tower);
+                        }
+                    }
+                    check(losses[4] < losses[0], loss + ": " + losses[0] + " to " + losses[4]);
+                }
+                for (int t = 0; t < 2; t++) {
+                    FloatBuffer[] want = towers[0][t].parameters();
+                    FloatBuffer[] got = towers[1][t].parameters();
+                    for (int p = 0; p < want.length; p++) {
+                        double error = want[p].hasRemaining() ? nmse(got[p], TinyModels.array(want[p])) : 0;
+                        check(error < 1e-9, loss + ": NMSE of parameter " + p + " " + error);
+                    }
+                }
+                FloatBuffer on = FloatBuffer.allocate(14 * 5);
+                FloatBuffer there = FloatBuffer.allocate(14 * 5);
+                AlignStep.logits(one, rowsX.duplicate(), towers[1][0].weight(), 7, 2, -1, on);
+                AlignStep.logits(two, rowsX.duplicate(), towers[1][0].weight(), 7, 2, -1, there);
+                on.rewind();
+                there.rewind();
+                double error = nmse(there, TinyModels.array(on));
+                check(error < 1e-10, "NMSE of the logits " + error);
+            }
+        }
+    }
+
+    private static void descend(AlignStep.Tower tower) {
+        FloatBuffer[] values = tower.parameters();
+        FloatBuffer[] gradients = tower.gradients();
+        for (int p = 0; p < values.length; p++) {
+            for (int i = 0; i < values[p].limit(); i++) {
+                values[p].put(i, values[p].get(i) - 0.3f * gradients[p].get(i));
+            }
         }
     }
 
