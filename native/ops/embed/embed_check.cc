@@ -58,13 +58,17 @@ Parity parity(uint64_t seed, Parallel& parallel) {
 }
 
 Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
-  return random_case(seed, [&](EmbedArgs a) {
+  return random_case(seed, [&](const EmbedArgs& a) {
     CudaCase c(device);
-    a.y = c.out(a.y, a.count, a.dim, a.ldy);
-    a.table = c.in(a.table, a.vocabulary * a.dim);
-    a.ids = c.in(a.ids, a.count);
-    a.position = c.in(a.position, a.count * a.dim);
-    c.check(c.ops().embed(a, c.stream()), "embed");
+    const EmbedCudaItem item{c.in(a.ids, a.count), c.out(a.y, a.count, a.dim, a.ldy), 0};
+    EmbedCudaArgs cuda;
+    cuda.table = c.in(a.table, a.vocabulary * a.dim);
+    cuda.dim = a.dim, cuda.ldy = a.ldy;
+    cuda.position = c.in(a.position, a.count * a.dim);
+    cuda.items = c.in(&item, 1), cuda.count = 1;
+    cuda.rows = c.in(&a.count, 1);
+    cuda.max_rows = a.count + 5;
+    c.check(c.ops().embed(cuda, c.stream()), "embed");
     return c.done();
   });
 }

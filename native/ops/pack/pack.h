@@ -13,6 +13,7 @@ struct PackSegment {
   int64_t count = 0;
   const float* modality = nullptr;  ///< [dim], added to every row; or null
   const float* position = nullptr;  ///< [count, dim] dense; or null
+  float* y = nullptr;               ///< where its rows go if PackArgs::y is null
 };
 
 /// Segments follow each other without gaps: segment s starts at the row where s−1 ended. A special token
@@ -21,7 +22,7 @@ struct PackArgs {
   const PackSegment* segments = nullptr;
   int64_t segment_count = 0;
   int64_t dim = 0;
-  float* y = nullptr;  ///< [Σcount, dim], stride ldy
+  float* y = nullptr;  ///< [Σcount, dim], stride ldy; null: every segment has its own place
   int64_t ldy = 0;
   int64_t max_count = 0;  ///< at least the rows of any segment; 0: unknown. The GPU starts no more blocks
 };

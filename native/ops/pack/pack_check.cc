@@ -53,13 +53,22 @@ Parity random_case(uint64_t seed, const Kernel& kernel) {
   }
   a.segments = segments.data();
   a.y = y.data();
+  const bool scattered = r.integer(0, 3) == 0;  // segment s lies where it would lie anyway
+  if (scattered) {
+    first = 0;
+    for (PackSegment& s : segments) {
+      s.y = y.data() + first * a.ldy;
+      first += s.count;
+    }
+    a.y = nullptr;
+  }
   ref.resize(static_cast<size_t>(total * a.dim));
   pack_ref(a, ref.data());  // before the rows in place are overwritten
   const bool scratch_ok = kernel(a);
 
   Parity p;
   p.shape = "segments " + std::to_string(a.segment_count) + " (" + std::to_string(in_place) +
-            " in place), rows " + std::to_string(total) + ", dim " + std::to_string(a.dim);
+            " in place" + (scattered ? ", scattered" : "") + "), rows " + std::to_string(total) + ", dim " + std::to_string(a.dim);
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), total, a.dim);
   p.limit = 1e-14;  // two roundings to 24 bits: (2^-24)²·2/3 each at worst
@@ -84,8 +93,12 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
       total += s.count;
       if (bounded) a.max_count = std::max(a.max_count, s.count);
     }
-    a.y = c.out(a.y, total, a.dim, a.ldy);
+    const bool scattered = !a.y && a.segment_count > 0;
+    float* const host = scattered ? segments[0].y : a.y;
+    float* const y = c.out(host, total, a.dim, a.ldy);
+    a.y = scattered ? nullptr : y;
     for (PackSegment& s : segments) {
+      if (s.y) s.y = y + (s.y - host);
       s.rows = c.in(s.rows, s.count, a.dim, s.ld);
       s.modality = c.in(s.modality, a.dim);
       s.position = c.in(s.position, s.count * a.dim);

@@ -73,7 +73,8 @@ void pack_cpu(const PackArgs& a, Parallel& parallel) {
     for (int64_t s = 0; s < a.segment_count && first < end; first += a.segments[s].count, ++s) {
       const int64_t from = std::max<int64_t>(0, begin - first);
       const int64_t to = std::min(a.segments[s].count, end - first);
-      if (from < to) kernel(a.segments[s], a.dim, from, to, a.y + first * a.ldy, a.ldy);
+      float* const y = a.y ? a.y + first * a.ldy : a.segments[s].y;
+      if (from < to) kernel(a.segments[s], a.dim, from, to, y, a.ldy);
     }
   });
 }

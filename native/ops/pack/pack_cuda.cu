@@ -12,14 +12,17 @@ constexpr int kThreads = 128;
 __global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args, int64_t blocks) {
   const gpu::BlockAt at(blocks);
   SNS_SHARED(int64_t, partial, kThreads / 32);
-  int64_t start = 0;
-  for (int64_t s = threadIdx.x; s < at.y; s += kThreads) start += args.segments[s].count;
-  start = gpu::block_sum<kThreads>(start, partial);
   const PackSegment segment = args.segments[at.y];
+  float* to = segment.y;
+  if (args.y) {
+    int64_t start = 0;
+    for (int64_t s = threadIdx.x; s < at.y; s += kThreads) start += args.segments[s].count;
+    to = args.y + gpu::block_sum<kThreads>(start, partial) * args.ldy;
+  }
   for (int64_t row = at.x; row < segment.count; row += blocks) {
     const float* from = segment.rows + row * segment.ld;
     const float* position = segment.position ? segment.position + row * args.dim : nullptr;
-    float* y = args.y + (start + row) * args.ldy;
+    float* y = to + row * args.ldy;
     for (int64_t i = threadIdx.x; i < args.dim; i += kThreads) {
       float v = from[i];
       if (segment.modality) v += segment.modality[i];

@@ -36,7 +36,7 @@ constexpr int64_t patch_embed_cuda_parts(const PatchGeometry& geometry) {
 }
 size_t patch_embed_cuda_bytes(const PatchGeometry& geometry, int64_t out, int64_t part);
 /// Arguments as PatchEmbedWeights', of the whole patch; host memory. Throws kInvalidArgument on patches of
-/// 4096 or more rows or columns.
+/// more than 4096 rows or columns.
 PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& geometry, PixelSource source,
                                             const float* weight, const float* bias, int64_t out,
                                             const float* scale, const float* shift, int64_t part, void* host,

@@ -69,8 +69,8 @@ PatchEmbedCudaWeights pack_patch_embed_cuda(const PatchGeometry& whole, PixelSou
                                             const float* scale, const float* shift, int64_t part, void* host,
                                             void* device) {
   const PatchGeometry g = part_of(whole, part);
-  if (g.patch_h >= kMaxSide || g.patch_w >= kMaxSide || g.channels > PatchEmbedWeights::kMaxChannels) {
-    throw Error(Code::kInvalidArgument, "patch_h", "patches have fewer than 4096 rows and columns", kMaxSide);
+  if (g.patch_h > kMaxSide || g.patch_w > kMaxSide || g.channels > PatchEmbedWeights::kMaxChannels) {
+    throw Error(Code::kInvalidArgument, "patch_h", "patches have at most 4096 rows and columns", kMaxSide);
   }
   DeviceBlock block(host, device);
   PatchEmbedCudaWeights w;

@@ -39,11 +39,10 @@ class Compression final : public CudaCompression {
     w_.attention.lay_out(carver, limits.max_tokens, limits.max_sequences, attention_);
   }
   int64_t parcel_bytes(const CudaLimits& limits) const override {
-    return limits.max_sequences * static_cast<int64_t>(sizeof(PackSegment)) +
-           2 * static_cast<int64_t>(kAlign);
+    return CudaLearnedCross::parcel_bytes(limits.max_sequences);
   }
   void put(const CudaCompressorInput& in, DeviceBlock& parcel) override {
-    w_.attention.put(in.cu_latents, parcel, attention_);
+    w_.attention.put(in.cu_tokens, in.cu_latents, attended_, parcel, attention_);
   }
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const override {
     return std::max(w_.attention.scratch(device, limits.max_tokens, limits.max_sequences),
@@ -52,7 +51,7 @@ class Compression final : public CudaCompression {
 
   const float* run(const CudaStream& stream, const CudaCompressorInput& in,
                    const CudaScratch& scratch) override {
-    const int64_t rows = in.cu_latents.total(), d = w_.d;
+    const int64_t rows = in.cu_latents.rows, d = w_.d;
     if (rows == 0) return y_;
     w_.attention.run(stream, in.tokens, in.sizes, in.cu_tokens, in.cu_latents, attention_, attended_,
                      scratch);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "pipeline/cuda/compressor.h"
 #include "pipeline/cuda/fft.h"
+#include "pipeline/cuda/positions.h"
 #include "pipeline/sequence.h"
 
 namespace sns {
@@ -19,14 +21,14 @@ class CudaAudio {
   const LogMelCudaPlan& plan() const { return plan_; }
   /// For an n_fft that the fused kernel does not serve; else null.
   const std::shared_ptr<const CudaFft>& fft() const { return fft_; }
-  const CudaLinear& frame() const { return frame_; }
+  /// Of tokens that are patches or single frames, which are patches of all bins.
   const PatchEmbedCudaWeights& patch() const { return patch_; }
   const float* position() const { return position_.data(); }
   /// Of projected patches, or null.
   const CudaNorm* norm() const { return norm_ ? &*norm_ : nullptr; }
   const CudaLinear& conv1() const { return conv1_; }
   const CudaLinear& conv2() const { return conv2_; }
-  /// [n_mels] of pad_value, and of zeros.
+  /// [n_mels] of pad_value; [n_mels] and [d_model] of zeros.
   const float* pad() const { return pad_.data(); }
   const float* zero() const { return zero_.data(); }
 
@@ -35,9 +37,8 @@ class CudaAudio {
   CudaBlock plan_block_, patch_block_;
   LogMelCudaPlan plan_;
   std::shared_ptr<const CudaFft> fft_;
-  CudaLinear frame_;             ///< one token a frame
+  PatchEmbedCudaWeights patch_;  ///< one token a frame or a patch
   CudaLinear conv1_, conv2_;     ///< or one for two frames
-  PatchEmbedCudaWeights patch_;  ///< or one a patch
   std::optional<CudaNorm> norm_;
   CudaArray<float> position_, pad_, zero_;
 };
@@ -62,10 +63,12 @@ class CudaSounds {
     return plan.item.format == Format::kF32Features ? std::min(plan.audio.frames, plan.audio.used_frames)
                                                     : plan.audio.frames;
   }
+  /// Whether all sounds become the same number of tokens.
+  bool fixed() const { return audio_.host().config().fixed_frames > 0; }
   /// Rows of features that the sound takes, with those around it where it is convolved.
   int64_t rows(const ItemPlan& plan) const;
-  /// Whether it can be computed together with a batch of `used` rows whose last sound is `before`.
-  bool joins(int64_t used, const ItemPlan& before, const ItemPlan& plan) const;
+  /// Whether it can be computed together with a batch of `used` rows.
+  bool room(int64_t used, const ItemPlan& plan) const { return used + rows(plan) <= row_capacity_; }
   int64_t parcel_bytes() const;
 
   struct Batch {
@@ -80,36 +83,44 @@ class CudaSounds {
     PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value; rows of zeros around
     const PackSegment* pad = nullptr;
     int64_t pad_count = 0, pad_rows = 0;
-    PackSegment* added_host = nullptr;  ///< positions of normed patches, one segment a sound
-    const PackSegment* added = nullptr;
-    const PackSegment *columns = nullptr, *column_rows = nullptr;  ///< sine-cosine grid of the first sound
+    int64_t rows = 0;                ///< of features, if they are convolved
+    PackSegment* ends_host = nullptr;  ///< zeros around what the first convolution gives
+    const PackSegment* ends = nullptr;
+    PackSegment* place_host = nullptr;  ///< of bodies_: positions are added, and each sound goes to its place
+    const PackSegment* place = nullptr;
+    int64_t longest = 0;  ///< body
+    SinCosGrids grids;
+    /// All that decides which work the batch is.
+    std::array<int64_t, 8> key() const {
+      return {fused, clips.max_frames, patches.max_rows, pad_count, pad_rows, rows, longest, grids.longest};
+    }
   };
   void reserve(DeviceBlock& parcel, Batch& batch) const;
   void fill(Batch& batch) const;
   void run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
 
  private:
-  /// Added to the tokens of a frame each; or null.
+  /// Added to the tokens of a sound if it is not made for each grid; or null.
   const float* position() const { return frames_.data() ? frames_.data() : audio_.position(); }
   bool padded(const ItemPlan& plan) const { return plan.audio.used_frames > plan.audio.frames; }
   /// Rows before and behind a sound's features.
   int64_t margin() const { return audio_.host().convolved() ? 1 : 0; }
   int64_t segments() const { return 2 + 2 * margin(); }
   void convolve(const CudaStream& stream, const Batch& batch) const;
-  void transform(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
   const float* source(const Batch& batch, int64_t i, int64_t row) const;
 
   const CudaAudio& audio_;
   CudaDevicePtr device_;
   SessionLimits limits_;
-  int64_t row_capacity_ = 0, hidden_rows_ = 0, d_model_ = 0;
+  int64_t row_capacity_ = 0, d_model_ = 0;
   const float* added_;
   CudaArray<float> frames_, axis_;  ///< sine-cosine tables
   std::optional<CudaFftPlan> fft_;
   unsigned char *windows_ = nullptr, *spectrum_ = nullptr;  ///< [row_capacity_, n_fft] and its transform
   float* features_ = nullptr;                               ///< [row_capacity_, n_mels]
-  float* hidden_ = nullptr;     ///< [rows of one sound, d_model] between two convolutions
-  float* positions_ = nullptr;  ///< the grid of one sound
+  float* hidden_ = nullptr;     ///< [row_capacity_, d_model] between two convolutions
+  float* bodies_ = nullptr;     ///< tokens of a batch side by side, if they are not finished at once
+  float* positions_ = nullptr;  ///< [max_tokens, d_model] the grids of a batch
 };
 
 }  // namespace sns

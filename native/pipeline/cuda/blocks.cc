@@ -71,18 +71,15 @@ void CudaNorm::run(const CudaStream& stream, const float* x, int64_t rows, float
   }
 }
 
-int64_t CudaOffsets::longest() const {
-  int64_t most = 0;
-  for (int64_t s = 0; s < count; ++s) most = std::max(most, host[s + 1] - host[s]);
-  return most;
-}
-
-CudaOffsets put_offsets(DeviceBlock& block, const int64_t* offsets, int64_t count) {
+CudaOffsets put_offsets(DeviceBlock& block, const int64_t* offsets, int64_t count, int64_t rows,
+                        int64_t longest) {
   CudaOffsets o;
   int64_t* host = block.take(count + 1, &o.device);
   std::copy(offsets, offsets + count + 1, host);
   o.host = host;
   o.count = count;
+  o.rows = rows;
+  o.longest = longest;
   return o;
 }
 
@@ -112,10 +109,10 @@ void cuda_attention(const CudaStream& stream, const AttentionShape& shape, const
 
 void cuda_attention(const CudaStream& stream, const AttentionArgs& given, const CudaOffsets& cu_q,
                     const CudaOffsets& cu_k, const CudaScratch& scratch) {
-  if (cu_q.total() == 0) return;
+  if (cu_q.rows == 0) return;
   AttentionArgs args = given;
   args.precision = stream.precision();
-  AttentionCudaArgs a = bounded(args, cu_q.total(), cu_q.longest(), cu_k.longest(), stream.device());
+  AttentionCudaArgs a = bounded(args, cu_q.rows, cu_q.longest, cu_k.longest, stream.device());
   // A request that would be split into more parts than there is room for is not split.
   if (static_cast<int64_t>(stream.ops().attention_workspace(a)) > scratch.bytes) a.multiprocessors = 1;
   stream.check(stream.ops().attention(a, scratch.data, stream.get()), "attention");
@@ -143,7 +140,7 @@ void CudaRepeat::put(DeviceBlock& block, const float* table, int64_t width, cons
   }
   count_ = cu.count;
   width_ = width;
-  longest_ = cu.longest();
+  longest_ = cu.longest;
 }
 
 void CudaRepeat::run(const CudaStream& stream, float* y) const {

@@ -62,16 +62,18 @@ class CudaNorm {
   Norm::Kind kind_ = Norm::Kind::kLayer;
 };
 
-/// Offsets of packed sequences, on the host and on the device.
+/// Offsets of packed sequences, on the host and on the device. Launches are made for `rows` and `longest`,
+/// which are those of the request's bucket: what is computed past the last row is never read.
 struct CudaOffsets {
   const int64_t* host = nullptr;
   const int64_t* device = nullptr;
-  int64_t count = 0;  ///< of sequences
-  int64_t total() const { return host[count]; }
-  int64_t longest() const;
+  int64_t count = 0;    ///< of sequences
+  int64_t rows = 0;     ///< at least host[count]
+  int64_t longest = 0;  ///< at least the rows of any sequence
 };
 /// Copies offsets [count + 1] into the block.
-CudaOffsets put_offsets(DeviceBlock& block, const int64_t* offsets, int64_t count);
+CudaOffsets put_offsets(DeviceBlock& block, const int64_t* offsets, int64_t count, int64_t rows,
+                        int64_t longest);
 
 /// Which keys count, and how often (AttentionArgs).
 struct CudaAttentionKeys {

@@ -18,6 +18,7 @@ struct CudaCompressorInput {
   const float* tokens = nullptr;
   CudaOffsets cu_tokens, cu_latents;
   const float* sizes = nullptr;  ///< how many tokens each stands for; null = 1 each
+  int64_t empty = 0;             ///< sequences without tokens
 };
 
 /// What a session holds to compress on the GPU: where its buffers lie and what the current request put into
@@ -30,6 +31,9 @@ class CudaCompression {
   /// Most bytes that put() needs.
   virtual int64_t parcel_bytes(const CudaLimits& limits) const = 0;
   virtual void put(const CudaCompressorInput& in, DeviceBlock& parcel) = 0;
+  /// Whether run() gives other work for every other length of a sequence, so that only requests of the very
+  /// same lengths can share a graph.
+  virtual bool exact() const { return false; }
   /// Device bytes of the scratch that run() may use.
   virtual int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const = 0;
   /// Returns latents [cu_latents[sequences], dim] in its own memory.

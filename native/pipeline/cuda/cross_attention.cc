@@ -39,6 +39,8 @@ CudaLearnedCross::CudaLearnedCross(const CudaDevicePtr& device, const float* q, 
   }
   const AlignedArray<float> wide = absorbed_queries(q, queries, in, heads, qk, t.k.weight);
   q_ = CudaArray<float>(device, wide.data(), wide.size());
+  const std::vector<float> zeros(static_cast<size_t>(v));
+  zeros_ = CudaArray<float>(device, zeros.data(), v);
   const int64_t v_dim = v / heads;
   v_heads_.reserve(static_cast<size_t>(heads));
   for (int64_t h = 0; h < heads; ++h) {
@@ -57,8 +59,23 @@ void CudaLearnedCross::lay_out(Carver& carver, int64_t max_inputs, int64_t max_s
   }
 }
 
-void CudaLearnedCross::put(const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const {
+int64_t CudaLearnedCross::parcel_bytes(int64_t max_sequences) {
+  return 2 * (max_sequences * static_cast<int64_t>(sizeof(PackSegment)) + static_cast<int64_t>(kAlign));
+}
+
+void CudaLearnedCross::put(const CudaOffsets& cu_inputs, const CudaOffsets& cu_rows, float* y,
+                           DeviceBlock& parcel, Buffers& b) const {
   b.repeat.put(parcel, q_.data(), q_width(), cu_rows);
+  b.empty_count = 0;
+  for (int64_t s = 0; absorbed_ && s < cu_rows.count; ++s) {
+    b.empty_count += cu_inputs.host[s] == cu_inputs.host[s + 1];
+  }
+  PackSegment* segment = parcel.take(b.empty_count, &b.empty);
+  for (int64_t s = 0; b.empty_count > 0 && s < cu_rows.count; ++s) {
+    if (cu_inputs.host[s] != cu_inputs.host[s + 1]) continue;
+    const int64_t first = cu_rows.host[s], rows = cu_rows.host[s + 1] - first;
+    *segment++ = {zeros_.data(), 0, rows, nullptr, nullptr, y + first * v_};
+  }
 }
 
 int64_t CudaLearnedCross::scratch(const CudaDevice& device, int64_t max_inputs, int64_t max_sequences) const {
@@ -72,7 +89,7 @@ void CudaLearnedCross::run(const CudaStream& stream, const float* inputs, const 
   b.repeat.run(stream, b.q);
   if (!absorbed_) {
     const int64_t ldkv = qk_ + v_;
-    kv_.run(stream, inputs, in_, cu_inputs.total(), b.kv, ldkv);
+    kv_.run(stream, inputs, in_, cu_inputs.rows, b.kv, ldkv);
     cuda_attention(stream, shape(), b.q, qk_, b.kv, ldkv, y, cu_rows, cu_inputs, scratch, {false, sizes});
     return;
   }
@@ -84,13 +101,11 @@ void CudaLearnedCross::run(const CudaStream& stream, const float* inputs, const 
   cuda_attention(stream, a, cu_rows, cu_inputs, scratch);
   const int64_t v_dim = v_ / heads_;
   for (int64_t h = 0; h < heads_; ++h) {
-    v_heads_[static_cast<size_t>(h)].run(stream, b.wide + h * in_, q_width(), cu_rows.total(), y + h * v_dim,
-                                         v_);
+    v_heads_[static_cast<size_t>(h)].run(stream, b.wide + h * in_, q_width(), cu_rows.rows, y + h * v_dim, v_);
   }
-  for (int64_t s = 0; s < cu_rows.count; ++s) {  // the values' bias belongs to no one there
-    if (cu_inputs.host[s] != cu_inputs.host[s + 1]) continue;
-    const int64_t first = cu_rows.host[s], rows = cu_rows.host[s + 1] - first;
-    stream.fill(y + first * v_, 0, rows * v_ * static_cast<int64_t>(sizeof(float)));
+  if (b.empty_count > 0) {  // the values' bias belongs to no one there
+    stream.check(stream.ops().pack({b.empty, b.empty_count, v_, nullptr, v_, cu_rows.longest}, stream.get()),
+                 "pack");
   }
 }
 

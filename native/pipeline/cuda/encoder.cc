@@ -37,7 +37,7 @@ int64_t CudaEncoder::scratch(const CudaDevice& device, const CudaLimits& limits)
 
 void CudaEncoder::run(const CudaStream& stream, const CudaOffsets& cu_items, const Buffers& b,
                       const CudaScratch& scratch) const {
-  const int64_t rows = cu_items.total(), d = d_model_;
+  const int64_t rows = cu_items.rows, d = d_model_;
   if (rows == 0) return;
   if (config_.pre_norm) pre_norm_.run(stream, b.x, rows, b.x);
   const AttentionShape shape = AttentionShape::of_channels(config_.heads, d, d);

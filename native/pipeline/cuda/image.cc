@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "pipeline/cuda/positions.h"
+#include "pipeline/cuda/bucket.h"
 #include "pipeline/fold.h"
 #include "pipeline/positions.h"
 
@@ -112,9 +112,22 @@ bool CudaPictures::room(int64_t used, const ItemPlan& plan) const {
   return used + pixel_bytes(plan) <= pixel_capacity_;
 }
 
-int64_t CudaPictures::parcel_bytes(int64_t items) {
-  return items * static_cast<int64_t>(sizeof(PatchEmbedCudaItem) + kAlign) +
-         2 * (items + 1) * static_cast<int64_t>(kAlign);
+int64_t CudaPictures::parcel_bytes() const {
+  const int64_t items = limits_.max_items, align = static_cast<int64_t>(kAlign);
+  // Every picture may be a batch of its own, and a bucket is no more than a quarter or 16 larger.
+  const int64_t grid_rows = axis_.data() ? limits_.max_tokens + limits_.max_tokens / 4 + 16 * items : 0;
+  return items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem)) + 4 * align) +
+         grid_rows * 2 * static_cast<int64_t>(sizeof(PackSegment));
+}
+
+bool CudaPictures::exact(const CudaPicture& p) const {
+  return p.pixels || (p.makes_position && !axis_.data());
+}
+
+bool CudaPictures::fixed(const ItemPlan& plan) const {
+  const ImageConfig& c = image_.host().config();
+  if (c.position == Position::kLearned && !image_.host().makes_positions()) return true;
+  return plan.item.format != Format::kF32Chw && (c.resize.mode == ResizeMode::kSquash || c.resize.crop_h > 0);
 }
 
 int64_t CudaPictures::extra_bytes(const ItemPlan& plan, const ItemPlan* before) const {
@@ -137,13 +150,11 @@ int64_t CudaPictures::most_extra_bytes() const {
     most += most / 4;
   }
   const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
-  if (c.position == Position::kSinCos) {
-    most += 2 * patches * static_cast<int64_t>(sizeof(PackSegment)) + 2 * static_cast<int64_t>(kAlign);
-  } else if (is_fourier(c.position)) {
+  if (is_fourier(c.position)) {
     const int64_t width = fourier_width(c.fourier_bands) * static_cast<int64_t>(sizeof(float));
     most += (patches + 1) * (width + 6 * static_cast<int64_t>(sizeof(PackSegment))) +
             5 * static_cast<int64_t>(kAlign);
-  } else if (image_.host().makes_positions()) {
+  } else if (c.position == Position::kLearned && image_.host().makes_positions()) {
     most += static_cast<int64_t>(resize_f32_cuda_bytes(image_.host().interpolation(1, patches)) +
                                  resize_f32_cuda_bytes(image_.host().interpolation(patches, 1)));
   }
@@ -193,18 +204,25 @@ void CudaPictures::put_extra(CudaPicture& p, const CudaPicture* before, float* p
     if (!concat) return;
     PackSegment* own = block.take(1, &p.not_filled);
     if (own) *own = {image_.concat(), 0, plan.body, nullptr, nullptr};
-    return;
   }
-  put_sincos(axis_.data(), d_model_, plan.grid_h, plan.grid_w, modality_, block, &p.columns, &p.rows);
 }
 
 void CudaPictures::reserve(DeviceBlock& parcel, Batch& batch) const {
   batch.host = parcel.take(batch.count, &batch.args.items);
   int64_t* rows = parcel.take<int64_t>(1, &batch.args.rows);
   batch.args.count = batch.count;
-  batch.args.max_rows = 0;
-  for (int64_t i = 0; i < batch.count; ++i) batch.args.max_rows += batch.pictures[i].plan->body;
-  *rows = batch.args.max_rows;
+  *rows = 0;
+  int64_t grid_rows = 0, longest = 0;
+  bool same = true;
+  for (int64_t i = 0; i < batch.count; ++i) {
+    const ItemPlan& plan = *batch.pictures[i].plan;
+    *rows += plan.body;
+    grid_rows += plan.grid_h;
+    longest = std::max(longest, plan.grid_w);
+    same = same && fixed(plan);
+  }
+  batch.args.max_rows = same ? *rows : bucket(*rows, limits_.max_tokens);
+  if (axis_.data()) batch.grids.reserve(parcel, same ? grid_rows : bucket(grid_rows), bucket(longest));
 }
 
 void CudaPictures::stage(Batch& batch, DeviceBlock* extra) const {
@@ -223,6 +241,9 @@ void CudaPictures::fill(Batch& batch) const {
     DeviceBlock none(nullptr, nullptr);
     put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, positions_ + positions * d_model_, none);
     if (p.makes_position) positions += plan.body;
+    if (p.makes_position && axis_.data()) {
+      batch.grids.add(axis_.data(), d_model_, plan.grid_h, plan.grid_w, modality_);
+    }
     PatchEmbedCudaItem& item = batch.host[i];
     const int64_t height = plan.item.dims[0], width = plan.item.dims[1];
     item = {};
@@ -258,10 +279,6 @@ void CudaPictures::fill(Batch& batch) const {
 
 void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p) const {
   float* y = const_cast<float*>(p.position);
-  if (p.columns) {
-    run_sincos(stream, p.columns, p.rows, d_model_, p.plan->grid_h, p.plan->grid_w, y);
-    return;
-  }
   const ImageConfig& c = image_.host().config();
   if (const int64_t width = image_.host().feature_width()) {
     run_fourier(stream, p.fourier, c.fourier_bands, p.plan->grid_h, p.plan->grid_w, features_, width);
@@ -284,9 +301,10 @@ void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p
 void CudaPictures::run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const {
   const ImageConfig& c = image_.host().config();
   const int64_t channels = c.geometry.channels;
+  batch.grids.run(stream, d_model_, positions_);
   for (int64_t i = 0; i < batch.count; ++i) {
     const CudaPicture& p = batch.pictures[i];
-    if (p.makes_position) make_positions(stream, p);
+    if (p.makes_position && !axis_.data()) make_positions(stream, p);
     if (!p.pixels) continue;
     const ResizePlan& plan = p.plan->image.resize;
     ResizeU8Args args = resize_args(c.resize, plan, channels);

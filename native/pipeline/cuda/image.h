@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "pipeline/cuda/compressor.h"
+#include "pipeline/cuda/positions.h"
 #include "pipeline/sequence.h"
 
 namespace sns {
@@ -43,7 +44,6 @@ struct CudaPicture {
   // How its positions are made, if it is the first of its grid in a row of pictures.
   bool makes_position = false;
   ResizeF32Cuda interpolation;
-  const PackSegment *columns = nullptr, *rows = nullptr;        ///< sine-cosine
   const PackSegment *fourier = nullptr, *not_filled = nullptr;  ///< Fourier; the patch's own channels
 };
 
@@ -64,7 +64,11 @@ class CudaPictures {
   /// Whether the batch so far leaves room for one more picture in the session's memory.
   bool room(int64_t pixel_bytes, const ItemPlan& plan) const;
   int64_t pixel_bytes(const ItemPlan& plan) const;
-  static int64_t parcel_bytes(int64_t items);
+  int64_t parcel_bytes() const;
+  /// Whether the work for it depends on more of its sizes than buckets say, once the batch is filled.
+  bool exact(const CudaPicture& picture) const;
+  /// Whether all such pictures become the same number of tokens.
+  bool fixed(const ItemPlan& plan) const;
 
   struct Batch {
     Format format = Format::kU8Hwc;
@@ -72,6 +76,7 @@ class CudaPictures {
     int64_t count = 0;
     PatchEmbedCudaItem* host = nullptr;
     PatchEmbedCudaArgs args;
+    SinCosGrids grids;
   };
   /// Room for the batch's arrays.
   void reserve(DeviceBlock& parcel, Batch& batch) const;

@@ -90,7 +90,8 @@ class Compression final : public CudaCompression {
     for (int64_t s = 0; s <= sequences; ++s) {
       cu_context_host_[s] = in.cu_tokens.host[s] + in.cu_latents.host[s];
     }
-    cu_context_ = put_offsets(parcel, cu_context_host_.data(), sequences);
+    cu_context_ = put_offsets(parcel, cu_context_host_.data(), sequences, in.cu_tokens.rows + in.cu_latents.rows,
+                              in.cu_tokens.longest + in.cu_latents.longest);
   }
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const override {
     if (w_.layers.empty()) return 0;
@@ -106,22 +107,22 @@ class Compression final : public CudaCompression {
 
   const float* run(const CudaStream& stream, const CudaCompressorInput& in,
                    const CudaScratch& scratch) override {
-    const int64_t rows = in.cu_latents.total(), d = w_.d, ldkv = w_.shape.k_width() + w_.shape.v_width();
+    const int64_t rows = in.cu_latents.rows, d = w_.d, ldkv = w_.shape.k_width() + w_.shape.v_width();
     if (rows == 0) return latents_;
     repeat_.run(stream, latents_);
     if (in.sizes) {
-      stream.check(stream.ops().pack({size_segments_, segment_count_, 1, sizes_, 1, cu_context_.longest()},
+      stream.check(stream.ops().pack({size_segments_, segment_count_, 1, sizes_, 1, cu_context_.longest},
                                      stream.get()),
                    "pack");
     }
     for (const Weights::Layer& layer : w_.layers) {
       layer.norm_latents.run(stream, latents_, rows, normed_);
       layer.q.run(stream, normed_, d, rows, q_, w_.shape.q_width());
-      layer.norm_context.run(stream, in.tokens, in.cu_tokens.total(), normed_tokens_);
+      layer.norm_context.run(stream, in.tokens, in.cu_tokens.rows, normed_tokens_);
       stream.check(
-          stream.ops().pack({segments_, segment_count_, d, context_, d, cu_context_.longest()}, stream.get()),
+          stream.ops().pack({segments_, segment_count_, d, context_, d, cu_context_.longest}, stream.get()),
           "pack");
-      layer.kv.run(stream, context_, d, cu_context_.total(), kv_, ldkv);
+      layer.kv.run(stream, context_, d, cu_context_.rows, kv_, ldkv);
       cuda_attention(stream, w_.shape, q_, w_.shape.q_width(), kv_, ldkv, attended_, in.cu_latents,
                      cu_context_, scratch, {false, in.sizes ? sizes_ : nullptr});
       layer.out.run(stream, attended_, w_.shape.y_width(), rows, latents_, d, latents_);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "pipeline/cuda/bucket.h"
 #include "pipeline/cuda/compressors.h"
 
 namespace sns {
@@ -35,7 +36,8 @@ class Compression final : public CudaCompression {
     return max_rows(limits) * static_cast<int64_t>(sizeof(Segment)) + static_cast<int64_t>(kAlign);
   }
   void put(const CudaCompressorInput& in, DeviceBlock& parcel) override {
-    Segment* segments = parcel.take(in.cu_latents.total(), &segments_);
+    Segment* segments = parcel.take(in.cu_latents.rows, &segments_);
+    std::fill(segments + in.cu_latents.host[in.cu_latents.count], segments + in.cu_latents.rows, Segment());
     for (int64_t s = 0; s < in.cu_latents.count; ++s) {
       const int64_t *t = in.cu_tokens.host + s, *l = in.cu_latents.host + s;
       for (int64_t i = 0; i < l[1] - l[0]; ++i) {
@@ -47,7 +49,7 @@ class Compression final : public CudaCompression {
   int64_t scratch(const CudaDevice&, const CudaLimits&) const override { return 0; }
 
   const float* run(const CudaStream& stream, const CudaCompressorInput& in, const CudaScratch&) override {
-    const int64_t rows = in.cu_latents.total(), out = w_.dense.out();
+    const int64_t rows = in.cu_latents.rows, out = w_.dense.out();
     if (rows == 0) return out > 0 ? dense_ : y_;
     const SegmentMeanArgs a{in.tokens, w_.d, w_.d, segments_, rows, y_, w_.d};
     stream.check(stream.ops().segment_mean(a, stream.get()), "segment_mean");
@@ -67,8 +69,8 @@ class Compression final : public CudaCompression {
  private:
   /// A sequence has no more latents than tokens, but for one that has none.
   int64_t max_rows(const CudaLimits& limits) const {
-    return std::min(checked_mul(limits.max_sequences, w_.host.max_latents(), "max_sequences"),
-                    checked_add(limits.max_tokens, limits.max_sequences, "max_tokens"));
+    return bucket(checked_add(limits.max_tokens, limits.max_sequences, "max_tokens"),
+                  checked_mul(limits.max_sequences, w_.host.max_latents(), "max_sequences"));
   }
   const Weights& w_;
   const Segment* segments_ = nullptr;

@@ -31,9 +31,10 @@ void CudaPerceiverCross::lay_out(Carver& carver, int64_t max_inputs, int64_t max
   b.y = take(rows, shape_.dim, field);
 }
 
-void CudaPerceiverCross::put(const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const {
+void CudaPerceiverCross::put(const CudaOffsets& cu_inputs, const CudaOffsets& cu_rows, DeviceBlock& parcel,
+                             Buffers& b) const {
   if (shape_.query_residual) b.repeat_start.put(parcel, start_.data(), shape_.dim, cu_rows);
-  attention_.put(cu_rows, parcel, b.attention);
+  attention_.put(cu_inputs, cu_rows, b.attended, parcel, b.attention);
 }
 
 int64_t CudaPerceiverCross::scratch(const CudaDevice& device, int64_t max_inputs,
@@ -45,8 +46,8 @@ int64_t CudaPerceiverCross::scratch(const CudaDevice& device, int64_t max_inputs
 void CudaPerceiverCross::run(const CudaStream& stream, const float* inputs, const float* sizes,
                              const CudaOffsets& cu_inputs, const CudaOffsets& cu_rows, const Buffers& b,
                              const CudaScratch& scratch) const {
-  const int64_t rows = cu_rows.total();
-  norm_inputs_.run(stream, inputs, cu_inputs.total(), b.normed_inputs);
+  const int64_t rows = cu_rows.rows;
+  norm_inputs_.run(stream, inputs, cu_inputs.rows, b.normed_inputs);
   if (shape_.query_residual) b.repeat_start.run(stream, b.start);
   attention_.run(stream, b.normed_inputs, sizes, cu_inputs, cu_rows, b.attention, b.attended, scratch);
   out_.run(stream, b.attended, shape_.v, rows, b.y, shape_.dim, shape_.query_residual ? b.start : nullptr);
@@ -93,14 +94,19 @@ class CudaPerceiverSession final : public CudaCompression {
   }
 
   int64_t parcel_bytes(const CudaLimits& limits) const override {
-    const int64_t s = limits.max_sequences + 2;
-    return 4 * (s * static_cast<int64_t>(sizeof(PackSegment)) + 64) + s * 8 + 64;
+    const int64_t align = static_cast<int64_t>(kAlign), s = limits.max_sequences + 1;
+    return 2 * (CudaLearnedCross::parcel_bytes(s) + s * static_cast<int64_t>(sizeof(PackSegment)) + align) +
+           s * static_cast<int64_t>(sizeof(int64_t)) + align;
   }
 
   void put(const CudaCompressorInput& in, DeviceBlock& parcel) override {
-    cu_ = w_.decoder_ ? put_offsets(parcel, all_.data(), in.cu_latents.count) : in.cu_latents;
-    w_.cross_.put(cu_, parcel, cross_);
-    if (w_.decoder_) w_.decoder_->put(in.cu_latents, parcel, decoder_);
+    const int64_t sequences = in.cu_latents.count;
+    cu_ = in.cu_latents;
+    if (w_.decoder_) {
+      cu_ = put_offsets(parcel, all_.data(), sequences, all_[sequences], w_.config_.num_latents);
+    }
+    w_.cross_.put(in.cu_tokens, cu_, parcel, cross_);
+    if (w_.decoder_) w_.decoder_->put(cu_, in.cu_latents, parcel, decoder_);
   }
 
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const override {
@@ -122,7 +128,7 @@ class CudaPerceiverSession final : public CudaCompression {
     float* result = w_.decoder_ ? decoder_.y : latents;
     if (in.cu_latents.count == 0) return result;
     const PerceiverConfig& c = w_.config_;
-    const int64_t rows = cu_.total(), d = c.d_latents, ld = 2 * c.self_qk + c.self_v;
+    const int64_t rows = cu_.rows, d = c.d_latents, ld = 2 * c.self_qk + c.self_v;
     w_.cross_.run(stream, in.tokens, in.sizes, in.cu_tokens, cu_, cross_, scratch);
     const AttentionShape shape = AttentionShape::of_channels(c.self_heads, c.self_qk, c.self_v);
     for (int64_t block = 0; block < c.blocks; ++block) {

@@ -24,7 +24,7 @@ class CudaPerceiverCross {
                      const PerceiverLayerTensors& tensors, Parallel& parallel);
   const PerceiverCross::Shape& shape() const { return shape_; }
   void lay_out(Carver& carver, int64_t max_inputs, int64_t max_sequences, Buffers& b) const;
-  void put(const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const;
+  void put(const CudaOffsets& cu_inputs, const CudaOffsets& cu_rows, DeviceBlock& parcel, Buffers& b) const;
   int64_t scratch(const CudaDevice& device, int64_t max_inputs, int64_t max_sequences) const;
   /// `sizes`: how often each input counts, or null.
   void run(const CudaStream& stream, const float* inputs, const float* sizes, const CudaOffsets& cu_inputs,

@@ -1,5 +1,7 @@
 #include "pipeline/cuda/positions.h"
 
+#include <algorithm>
+
 #include "pipeline/positions.h"
 
 namespace sns {
@@ -17,23 +19,29 @@ Columns columns_of(int64_t i, int64_t bands) {
 
 }  // namespace
 
-void put_sincos(const float* axis, int64_t dim, int64_t grid_h, int64_t grid_w, const float* add,
-                DeviceBlock& block, const PackSegment** columns, const PackSegment** rows) {
+void SinCosGrids::reserve(DeviceBlock& block, int64_t grid_rows, int64_t longest_row) {
+  count = grid_rows;
+  longest = longest_row;
+  used = 0;
+  columns_host = block.take(count, &columns);
+  rows_host = block.take(count, &rows);
+  std::fill(columns_host, columns_host + count, PackSegment());
+  std::fill(rows_host, rows_host + count, PackSegment());
+}
+
+void SinCosGrids::add(const float* axis, int64_t dim, int64_t grid_h, int64_t grid_w, const float* added) {
   const int64_t half = dim / 2;
-  PackSegment* c = block.take(grid_h, columns);
-  PackSegment* r = block.take(grid_h, rows);
-  if (!c) return;
-  for (int64_t i = 0; i < grid_h; ++i) {
-    c[i] = {axis, half, grid_w, add, nullptr};
-    r[i] = {axis + i * half, 0, grid_w, add ? add + half : nullptr, nullptr};
+  for (int64_t i = 0; i < grid_h; ++i, ++used) {
+    columns_host[used] = {axis, half, grid_w, added, nullptr};
+    rows_host[used] = {axis + i * half, 0, grid_w, added ? added + half : nullptr, nullptr};
   }
 }
 
-void run_sincos(const CudaStream& stream, const PackSegment* columns, const PackSegment* rows, int64_t dim,
-                int64_t grid_h, int64_t grid_w, float* y) {
+void SinCosGrids::run(const CudaStream& stream, int64_t dim, float* y) const {
+  if (count == 0) return;
   const int64_t half = dim / 2;
-  stream.check(stream.ops().pack({columns, grid_h, half, y, dim, grid_w}, stream.get()), "pack");
-  stream.check(stream.ops().pack({rows, grid_h, half, y + half, dim, grid_w}, stream.get()), "pack");
+  stream.check(stream.ops().pack({columns, count, half, y, dim, longest}, stream.get()), "pack");
+  stream.check(stream.ops().pack({rows, count, half, y + half, dim, longest}, stream.get()), "pack");
 }
 
 void put_fourier(int64_t grid_h, int64_t grid_w, int64_t resolution_h, int64_t resolution_w, int64_t bands,

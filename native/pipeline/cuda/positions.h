@@ -5,12 +5,20 @@
 
 namespace sns {
 
-/// sincos_2d on the device, out of two launches of pack: row r·grid_w + c is [axis(c), axis(r)] + add, so
-/// that grid_h runs of the axis table fill the left halves and grid_h repeated rows of it the right ones.
-void put_sincos(const float* axis, int64_t dim, int64_t grid_h, int64_t grid_w, const float* add,
-                DeviceBlock& block, const PackSegment** columns, const PackSegment** rows);
-void run_sincos(const CudaStream& stream, const PackSegment* columns, const PackSegment* rows, int64_t dim,
-                int64_t grid_h, int64_t grid_w, float* y);
+/// sincos_2d of grids one after the other on the device, out of two launches of pack: row r·grid_w + c of a
+/// grid is [axis(c), axis(r)] + add, so that grid_h runs of the axis table fill the left halves and grid_h
+/// repeated rows of it the right ones.
+struct SinCosGrids {
+  PackSegment *columns_host = nullptr, *rows_host = nullptr;
+  const PackSegment *columns = nullptr, *rows = nullptr;
+  int64_t count = 0;    ///< rows of all grids at most
+  int64_t longest = 0;  ///< at least the columns of any grid
+  int64_t used = 0;     ///< rows of grids so far
+  /// Room for grids of `rows` rows together, all of them empty.
+  void reserve(DeviceBlock& block, int64_t rows, int64_t longest_row);
+  void add(const float* axis, int64_t dim, int64_t grid_h, int64_t grid_w, const float* added);
+  void run(const CudaStream& stream, int64_t dim, float* y) const;
+};
 
 /// fourier_2d on the device, in ldy floats a row: the features of both axes are tabled on the host and spread
 /// by six launches of pack. `add` [fourier_width(bands)] is added to every row, or null.

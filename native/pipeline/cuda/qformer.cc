@@ -79,7 +79,7 @@ class Compression final : public CudaCompression {
 
   const float* run(const CudaStream& stream, const CudaCompressorInput& in,
                    const CudaScratch& scratch) override {
-    const int64_t rows = in.cu_latents.total(), d = w_.config.d_latents;
+    const int64_t rows = in.cu_latents.rows, d = w_.config.d_latents;
     if (rows == 0) return x_;
     repeat_.run(stream, x_);
     for (const Weights::Layer& layer : w_.layers) {
@@ -90,7 +90,7 @@ class Compression final : public CudaCompression {
       layer.self_norm.run(stream, x_, rows, x_);
       if (layer.reads) {
         layer.cross_q.run(stream, x_, d, rows, q_, d);
-        layer.cross_kv.run(stream, in.tokens, w_.d_model, in.cu_tokens.total(), kv_, 2 * d);
+        layer.cross_kv.run(stream, in.tokens, w_.d_model, in.cu_tokens.rows, kv_, 2 * d);
         cuda_attention(stream, w_.shape, q_, d, kv_, 2 * d, attended_, in.cu_latents, in.cu_tokens, scratch,
                        {false, in.sizes});
         layer.cross_out.run(stream, attended_, d, rows, x_, d, x_);

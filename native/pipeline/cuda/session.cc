@@ -24,11 +24,7 @@ void relax() {
 #endif
 }
 
-int64_t power_of_two(int64_t n) {
-  int64_t p = 1;
-  while (p < n) p *= 2;
-  return p;
-}
+int64_t bucket_of_bytes(int64_t bytes) { return kDataAlign * bucket(ceil_div(bytes, kDataAlign)); }
 
 bool is_sound(Format f) { return f == Format::kS16Pcm || f == Format::kF32Pcm || f == Format::kF32Features; }
 
@@ -153,23 +149,24 @@ int64_t CudaSession::parcel_bytes() const {
   constexpr int64_t kArrays = 5 + 2 * kModalities;
   const int64_t offsets = (limits_.max_sequences + 1) * 2 + (limits_.max_items + 1) * kModalities;
   const int64_t segments = limits_.max_items * (kSegmentsPerItem + 2) + limits_.max_tokens;
+  // Every text and every run of finished tokens may be a batch of its own.
+  const int64_t rows = static_cast<int64_t>(std::max(sizeof(PackSegment), sizeof(EmbedCudaItem) + kAlign) + kAlign);
   return kArrays * static_cast<int64_t>(kAlign) + offsets * static_cast<int64_t>(sizeof(int64_t)) +
-         segments * static_cast<int64_t>(sizeof(PackSegment)) + grid_bytes() +
-         (pictures_ ? CudaPictures::parcel_bytes(limits_.max_items) : 0) +
+         segments * static_cast<int64_t>(sizeof(PackSegment)) + limits_.max_items * rows + grid_bytes() +
+         (pictures_ ? pictures_->parcel_bytes() : 0) +
          (sounds_ ? sounds_->parcel_bytes() : 0) + (compression_ ? compression_->parcel_bytes(sizes_) : 0) +
          (weights_.head() ? CudaHead::parcel_bytes(limits_.max_sequences) : 0) + kDataAlign;
 }
 
 /// Of the rows and columns by which rotary encoders turn.
 int64_t CudaSession::grid_bytes() const {
-  bool rotary = false;
+  int64_t bytes = 0;
   for (int m = 0; m < kModalities; ++m) {
     const CudaEncoder* encoder = weights_.encoder(static_cast<Modality>(m));
-    rotary = rotary || (encoder && encoder->config().rotary);
+    if (!encoder || !encoder->config().rotary) continue;
+    bytes += limits_.max_tokens * static_cast<int64_t>(2 * sizeof(int32_t)) + static_cast<int64_t>(kAlign);
   }
-  if (!rotary) return 0;
-  return limits_.max_tokens * static_cast<int64_t>(2 * sizeof(int32_t)) +
-         kModalities * static_cast<int64_t>(kAlign);
+  return bytes;
 }
 
 /// Enough for the largest item, and for a whole request of usual size.
@@ -188,7 +185,7 @@ int64_t CudaSession::staging_bytes() const {
     const int64_t frames = audio->max_used_frames(limits_.max_tokens);
     largest = std::max(largest, checked_mul(frames, mels * kFloat, "max_samples"));
   }
-  largest = round_up(largest, kDataAlign) + kDataAlign;
+  largest = bucket_of_bytes(largest + kDataAlign);
   return std::min(checked_mul(largest, limits_.max_items, "max_items"), std::max(largest, kMostStaged));
 }
 
@@ -201,6 +198,13 @@ void* CudaSession::inbox(int64_t bytes) {
     inbox_ = CudaBlock(stream_.device_pointer(), CudaBlock::Place::kHost, bytes);
   }
   return inbox_.data();
+}
+
+/// What is copied of an item in the inbox: what follows it may come along.
+int64_t CudaSession::inbox_bytes(const ItemPlan& plan) const {
+  if (is_image(plan.item.format)) return staged_bytes(plan);
+  const auto* const end = static_cast<const unsigned char*>(inbox_.data()) + inbox_.size();
+  return std::min(bucket_of_bytes(staged_bytes(plan)), end - static_cast<const unsigned char*>(plan.item.data));
 }
 
 bool CudaSession::in_inbox(const Item& item) const {
@@ -256,45 +260,95 @@ int64_t CudaSession::staged_bytes(const ItemPlan& plan) const {
   return CudaSounds::frames(plan) * plan.item.dims[1] * kFloat;
 }
 
+/// Whether every item of its kind has so many rows.
+bool CudaSession::fixed(const ItemPlan& plan) const {
+  if (is_image(plan.item.format)) return pictures_->fixed(plan);
+  return is_sound(plan.item.format) && sounds_->fixed();
+}
+
 /// All that decides which work a request is and at which addresses; the rest is data.
 int64_t CudaSession::make_key(const Request& r) {
   int64_t n = 0;
-  key_[n++] = r.count;
-  key_[n++] = r.sequences;
-  key_[n++] = keep_;
-  key_[n++] = run_count_;
-  key_[n++] = longest_run_;
-  for (int64_t i = 0; i < r.count; ++i) {
-    const Item& item = r.plans[i].item;
-    key_[n++] = static_cast<int64_t>(item.modality) * 64 + static_cast<int64_t>(item.format);
-    key_[n++] = item.sequence;
-    for (const int64_t dim : item.dims) key_[n++] = dim;
-    key_[n++] = in_inbox(item) ? reinterpret_cast<int64_t>(item.data) : 0;
+  const auto add = [&](std::initializer_list<int64_t> numbers) {
+    for (const int64_t number : numbers) key_[n++] = number;
+  };
+  add({r.count, r.sequences, keep_, run_count_, longest_run_, data_begin_, data_end_, segment_count_});
+  add({input_.cu_tokens.rows, input_.cu_tokens.longest, input_.cu_latents.rows, input_.cu_latents.longest,
+       input_.empty});
+  for (int m = 0; m < kModalities; ++m) {
+    add({cu_items_[m].count, cu_items_[m].rows, cu_items_[m].longest});
   }
-  for (int64_t s = 0; r.cu_latents && s < r.sequences; ++s) key_[n++] = r.cu_latents[s + 1];
-  // Which head a sequence takes follows from the modalities of its items.
+  if (weights_.head()) {
+    for (const int64_t first : at_.head.order.first) add({first});
+  }
+  if (compression_ && compression_->exact()) {
+    for (int64_t s = 1; s <= r.sequences; ++s) add({r.cu_seqlens[s], r.cu_latents[s]});
+  }
+  for (int64_t i = 0; i < batch_count_; ++i) {
+    const Batch& b = batches_[static_cast<size_t>(i)];
+    add({static_cast<int64_t>(b.format), b.count, b.end, b.texts.max_rows, b.rows.max_count});
+    if (is_image(b.format)) add({b.pictures.args.max_rows, b.pictures.grids.count, b.pictures.grids.longest});
+    if (is_sound(b.format)) {
+      for (const int64_t number : b.sounds.key()) add({number});
+    }
+  }
+  for (int64_t i = 0; i < items_count_; ++i) {
+    const Staged& s = order_[static_cast<size_t>(i)];
+    const Item& item = s.plan->item;
+    if (in_inbox(item)) add({i, s.offset, reinterpret_cast<int64_t>(item.data), inbox_bytes(*s.plan)});
+    if (is_image(item.format) && pictures_->exact(picture_items_[static_cast<size_t>(i)])) {
+      add({i, s.offset, item.dims[0], item.dims[1]});
+    }
+  }
   return n;
 }
 
 void CudaSession::put_offsets(const Request& r) {
   input_ = {};
   input_.tokens = r.runs ? static_cast<const float*>(ordered_.data()) : at_.tokens;
-  input_.cu_tokens = sns::put_offsets(parcel_, r.cu_seqlens, r.sequences);
-  if (r.cu_latents) input_.cu_latents = sns::put_offsets(parcel_, r.cu_latents, r.sequences);
+  const int64_t most = limits_.max_tokens;
+  Rows all, sequence;
+  int64_t longest = 0;
+  for (int64_t i = 0; i < r.count; ++i) {
+    const ItemPlan& plan = r.plans[i];
+    if (i == 0 || plan.item.sequence != r.plans[i - 1].item.sequence) sequence = {};
+    for (Rows* rows : {&all, &sequence}) rows->add(plan.body, fixed(plan), plan.rows() - plan.body);
+    longest = std::max(longest, sequence.most(most));
+  }
+  input_.cu_tokens = sns::put_offsets(parcel_, r.cu_seqlens, r.sequences, all.most(most), longest);
+  for (int64_t s = 0; s < r.sequences; ++s) input_.empty += r.cu_seqlens[s] == r.cu_seqlens[s + 1];
+  if (r.cu_latents) {
+    int64_t rows = r.cu_latents[r.sequences];
+    longest = 0;
+    for (int64_t s = 0; s < r.sequences; ++s) {
+      longest = std::max(longest, r.cu_latents[s + 1] - r.cu_latents[s]);
+    }
+    if (!compression_->exact()) {
+      const int64_t one = model_.compressor()->max_latents();
+      rows = bucket(rows, r.sequences * one);
+      longest = bucket(longest, one);
+    }
+    input_.cu_latents = sns::put_offsets(parcel_, r.cu_latents, r.sequences, rows, longest);
+  }
   for (int m = 0; m < kModalities; ++m) {
     if (!weights_.encoder(static_cast<Modality>(m))) continue;
     int64_t* cu = cu_items_host_.data();
     int64_t items = 0;
     cu[0] = 0;
+    all = {};
+    longest = 0;
     for (int64_t i = 0; i < r.count; ++i) {
       const ItemPlan& plan = r.plans[i];
       if (static_cast<int>(plan.item.modality) != m || !plan.tokenized()) continue;
       cu[items + 1] = cu[items] + plan.prefix + plan.body;
       ++items;
+      Rows item;
+      for (Rows* rows : {&all, &item}) rows->add(plan.body, fixed(plan), plan.prefix);
+      longest = std::max(longest, item.most(most));
     }
-    cu_items_[m] = sns::put_offsets(parcel_, cu, items);
+    cu_items_[m] = sns::put_offsets(parcel_, cu, items, all.most(most), longest);
     if (!weights_.encoder(static_cast<Modality>(m))->config().rotary) continue;
-    int32_t* grid = parcel_.take(2 * cu[items], &at_.encoder[m].grid);
+    int32_t* grid = parcel_.take(2 * cu_items_[m].rows, &at_.encoder[m].grid);
     for (int64_t i = 0; i < r.count; ++i) {
       const ItemPlan& plan = r.plans[i];
       if (static_cast<int>(plan.item.modality) == m && plan.tokenized()) grid = put_grid(plan, grid);
@@ -316,7 +370,7 @@ void CudaSession::put_segments(const Request& r) {
     }
   }
   const auto add = [&](const float* rows, int64_t count, const float* modality) {
-    if (count > 0) segments[segment_count_++] = {rows, d, count, modality, nullptr};
+    segments[segment_count_++] = {rows, d, count, modality, nullptr};
   };
   for (int m = 0; m < kModalities; ++m) {
     for (int64_t i = 0; i < r.count; ++i) {
@@ -328,14 +382,14 @@ void CudaSession::put_segments(const Request& r) {
     const ItemPlan& plan = r.plans[i];
     const int m = static_cast<int>(plan.item.modality);
     const CudaModel::Rows& rows = weights_.rows(plan.item.modality);
-    add(rows.begin, plan.special, nullptr);
+    if (plan.special > 0) add(rows.begin, plan.special, nullptr);
     if (plan.tokenized() && weights_.encoder(plan.item.modality)) {
       add(at_.encoder[m].x + cu_items_[m].host[encoded[m]++] * d, plan.prefix + plan.body, rows.modality);
     } else {
-      add(rows.prefix, plan.prefix, nullptr);
+      if (plan.prefix > 0) add(rows.prefix, plan.prefix, nullptr);
       add(at_.tokens + plan.body_row() * d, plan.body, plan.tokenized() ? nullptr : rows.modality);
     }
-    add(rows.end, plan.special, nullptr);
+    if (plan.special > 0) add(rows.end, plan.special, nullptr);
   }
   std::fill(encoded, encoded + kModalities, 0);
   for (int64_t i = 0; i < items_count_; ++i) {
@@ -358,14 +412,14 @@ void CudaSession::put_order(const Request& r) {
   run_count_ = longest_run_ = 0;
   if (!r.runs || r.run_count == 0) return;
   const int64_t d = model_.d_model();
-  run_count_ = std::min(power_of_two(r.run_count), limits_.max_tokens);
+  run_count_ = bucket(r.run_count, limits_.max_tokens);
   PackSegment* const segments = parcel_.take(run_count_, &runs_);
   for (int64_t i = 0; i < run_count_; ++i) {
     const TokenRun run = i < r.run_count ? r.runs[i] : TokenRun();
     segments[i] = {at_.tokens + run.first * d, d, run.count, nullptr, nullptr};
     longest_run_ = std::max(longest_run_, run.count);
   }
-  longest_run_ = power_of_two(longest_run_);
+  longest_run_ = bucket(longest_run_);
 }
 
 /// Runs of one format that fit into the session's memory together.
@@ -373,24 +427,26 @@ void CudaSession::make_batches() {
   batch_count_ = 0;
   waves_ = false;
   Batch* b = nullptr;
-  int64_t used = 0, staged = 0;
+  int64_t used = 0, staged = 0, end = 0;  // rows or pixels of the batch, its bytes, where the one before ends
   const int64_t capacity = staging_.size() - parcel_bytes();
   for (int64_t i = 0; i < items_count_; ++i) {
     Staged& s = order_[static_cast<size_t>(i)];
     const ItemPlan& plan = *s.plan;
     const Format format = plan.item.format;
     const ItemPlan* before = b && b->format == format ? order_[static_cast<size_t>(i - 1)].plan : nullptr;
+    int64_t data = round_up(staged_bytes(plan), kDataAlign);
+    if (in_inbox(plan.item) && !is_image(format)) data = bucket_of_bytes(data);
     const auto bytes = [&](const ItemPlan* previous) {
-      return round_up(staged_bytes(plan), kDataAlign) +
-             (is_image(format) ? round_up(pictures_->extra_bytes(plan, previous), kDataAlign) : 0);
+      return data + (is_image(format) ? round_up(pictures_->extra_bytes(plan, previous), kDataAlign) : 0);
     };
     bool fresh = !before;
     if (before && is_image(format)) fresh = !pictures_->room(used, plan);
-    if (before && is_sound(format)) fresh = !sounds_->joins(used, *before, plan);
-    const bool wave = staged + bytes(fresh ? nullptr : before) > capacity;
+    if (before && is_sound(format)) fresh = !sounds_->room(used, plan);
+    const int64_t begin = fresh ? end : b->begin;
+    const bool wave = begin + bucket_of_bytes((fresh ? 0 : staged) + bytes(fresh ? nullptr : before)) > capacity;
     if (wave) {
       fresh = waves_ = true;
-      staged = 0;
+      end = 0;
     }
     if (fresh) {
       b = &batches_[static_cast<size_t>(batch_count_++)];
@@ -398,16 +454,42 @@ void CudaSession::make_batches() {
       b->format = format;
       b->first = i;
       b->wave = wave;
-      used = 0;
+      b->begin = end;
+      used = staged = 0;
     }
-    s.offset = staged;
-    s.extra_offset = staged + round_up(staged_bytes(plan), kDataAlign);
+    s.offset = b->begin + staged;
+    s.extra_offset = s.offset + data;
     staged += bytes(fresh ? nullptr : before);
-    s.end = staged;
+    b->end = end = b->begin + bucket_of_bytes(staged);
     ++b->count;
     if (is_image(format)) used += pictures_->pixel_bytes(plan);
     if (is_sound(format)) used += sounds_->rows(plan);
   }
+}
+
+/// Room for the arrays of texts and of finished tokens.
+void CudaSession::reserve_rows(Batch& b) {
+  int64_t count = 0, longest = 0;
+  for (int64_t i = b.first; i < b.first + b.count; ++i) {
+    count += order_[static_cast<size_t>(i)].plan->body;
+    longest = std::max(longest, order_[static_cast<size_t>(i)].plan->body);
+  }
+  const int64_t d = model_.d_model();
+  if (b.format == Format::kF32Tokens) {
+    b.rows_host = parcel_.take(b.count, &b.rows.segments);
+    b.rows.segment_count = b.count;
+    b.rows.dim = b.rows.ldy = d;
+    b.rows.max_count = bucket(longest, limits_.max_tokens);
+    return;
+  }
+  const CudaModel::Text& text = *weights_.text();
+  b.texts.table = text.table.data();
+  b.texts.dim = b.texts.ldy = d;
+  b.texts.position = text_positions_.data() ? text_positions_.data() : text.position.data();
+  b.texts_host = parcel_.take(b.count, &b.texts.items);
+  b.texts.count = b.count;
+  *parcel_.take<int64_t>(1, &b.texts.rows) = count;
+  b.texts.max_rows = bucket(count, limits_.max_tokens);
 }
 
 /// Gives every item its place and fills the batches' arrays. Nothing of the items is read yet.
@@ -431,13 +513,16 @@ void CudaSession::place_items() {
         sound_items_[static_cast<size_t>(b.first + i)].plan = order_[static_cast<size_t>(b.first + i)].plan;
       }
       sounds_->reserve(parcel_, b.sounds);
+    } else {
+      reserve_rows(b);
     }
   }
   if (compression_) compression_->put(input_, parcel_);
   data_begin_ = round_up(static_cast<int64_t>(parcel_.bytes()), kDataAlign);
-  data_end_ = data_begin_ + (items_count_ > 0 ? order_[static_cast<size_t>(items_count_ - 1)].end : 0);
+  data_end_ = data_begin_ + (batch_count_ > 0 ? batches_[static_cast<size_t>(batch_count_ - 1)].end : 0);
   for (int64_t n = 0; n < batch_count_; ++n) {
     Batch& b = batches_[static_cast<size_t>(n)];
+    int64_t row = 0;
     for (int64_t i = b.first; i < b.first + b.count; ++i) {
       const Staged& s = order_[static_cast<size_t>(i)];
       const void* data = in(data_begin_ + s.offset);
@@ -451,6 +536,12 @@ void CudaSession::place_items() {
         CudaSound& sound = sound_items_[static_cast<size_t>(i)];
         sound.data = data;
         sound.y = s.y;
+      } else if (b.rows_host) {
+        b.rows_host[i - b.first] = {static_cast<const float*>(data), model_.d_model(), s.plan->body, nullptr,
+                                    nullptr, s.y};
+      } else {
+        b.texts_host[i - b.first] = {static_cast<const int64_t*>(data), s.y, row};
+        row += s.plan->body;
       }
     }
     if (is_sound(b.format)) sounds_->fill(b.sounds);
@@ -475,29 +566,12 @@ void CudaSession::run(const Batch& b) {
   for (int64_t i = b.first; i < b.first + b.count; ++i) {
     const Staged& s = order_[static_cast<size_t>(i)];
     const Item& item = s.plan->item;
-    if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, staged_bytes(*s.plan));
+    if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, inbox_bytes(*s.plan));
   }
   if (is_image(b.format)) return pictures_->run(stream_, b.pictures, at_.scratch);
   if (is_sound(b.format)) return sounds_->run(stream_, b.sounds, at_.scratch);
-  const int64_t d = model_.d_model();
-  for (int64_t i = b.first; i < b.first + b.count; ++i) {
-    const Staged& s = order_[static_cast<size_t>(i)];
-    const int64_t rows = s.plan->body;
-    if (b.format == Format::kF32Tokens) {
-      stream_.copy(s.y, in(data_begin_ + s.offset), rows * d * kFloat);
-      continue;
-    }
-    const CudaModel::Text& text = *weights_.text();
-    EmbedArgs a;
-    a.table = text.table.data();
-    a.vocabulary = model_.text()->config().vocabulary;
-    a.dim = a.ldy = d;
-    a.ids = reinterpret_cast<const int64_t*>(in(data_begin_ + s.offset));
-    a.count = rows;
-    a.position = text_positions_.data() ? text_positions_.data() : text.position.data();
-    a.y = s.y;
-    stream_.check(stream_.ops().embed(a, stream_.get()), "embed");
-  }
+  if (b.texts.max_rows > 0) stream_.check(stream_.ops().embed(b.texts, stream_.get()), "embed");
+  if (b.rows.max_count > 0) stream_.check(stream_.ops().pack(b.rows, stream_.get()), "pack");
 }
 
 void CudaSession::encode(Modality modality) {
@@ -507,7 +581,7 @@ void CudaSession::encode(Modality modality) {
   const int64_t d = model_.d_model();
   if (prefix_count_[m] > 0) {
     stream_.check(
-        stream_.ops().pack({prefixes_[m], prefix_count_[m], d, at_.encoder[m].x, d, cu_items_[m].longest()},
+        stream_.ops().pack({prefixes_[m], prefix_count_[m], d, at_.encoder[m].x, d, cu_items_[m].longest},
                            stream_.get()),
         "pack");
   }
@@ -518,9 +592,9 @@ void CudaSession::copy_results() {
   const auto out = [&](const float* to, const float* from, int64_t count) {
     stream_.copy_out(const_cast<float*>(to), from, count * kFloat);
   };
-  out(host_output_.tokens, device_output_.tokens, input_.cu_tokens.total() * model_.d_model());
+  out(host_output_.tokens, device_output_.tokens, input_.cu_tokens.rows * model_.d_model());
   if (compression_) {
-    out(host_output_.latents, device_output_.latents, input_.cu_latents.total() * model_.compressor()->dim());
+    out(host_output_.latents, device_output_.latents, input_.cu_latents.rows * model_.compressor()->dim());
   }
   if (const Head* head = model_.head()) {
     out(host_output_.embedding, device_output_.embedding, input_.cu_tokens.count * head->config().dim);
@@ -535,9 +609,7 @@ void CudaSession::enqueue(bool copies) {
     if (waves_) {
       if (b.wave) stream_.synchronize();  // what was staged before has been read
       stage(b);
-      const int64_t begin = order_[static_cast<size_t>(b.first)].offset;
-      const int64_t end = order_[static_cast<size_t>(b.first + b.count - 1)].end;
-      stream_.copy_in(in(data_begin_ + begin), staging(data_begin_ + begin), end - begin);
+      stream_.copy_in(in(data_begin_ + b.begin), staging(data_begin_ + b.begin), b.end - b.begin);
     }
     run(b);
   }
@@ -545,7 +617,7 @@ void CudaSession::enqueue(bool copies) {
   if (segment_count_ > 0) {
     const int64_t d = model_.d_model();
     stream_.check(
-        stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d, input_.cu_tokens.longest()},
+        stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d, input_.cu_tokens.longest},
                            stream_.get()),
         "pack");
   }
@@ -560,7 +632,7 @@ void CudaSession::enqueue(bool copies) {
   if (compression_) device_output_.latents = compression_->run(stream_, input_, at_.scratch);
   const float*& rows = compression_ ? device_output_.latents : device_output_.tokens;
   if (adapter_) {
-    const int64_t count = compression_ ? input_.cu_latents.total() : input_.cu_tokens.total();
+    const int64_t count = compression_ ? input_.cu_latents.rows : input_.cu_tokens.rows;
     auto* const adapted = static_cast<float*>(adapted_.data());
     adapter_->cuda()->run(stream_, rows, count, adapted, adapter_scratch_);
     rows = adapted;

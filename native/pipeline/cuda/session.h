@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "pipeline/adapter.h"
 #include "pipeline/cuda/adapter.h"
+#include "pipeline/cuda/bucket.h"
 #include "pipeline/cuda/graphs.h"
 #include "pipeline/cuda/model.h"
 #include "pipeline/interleave.h"
@@ -15,8 +17,17 @@ namespace sns {
 /// What a session computes on the GPU: everything between the checked plan of a request and its results.
 ///
 /// A request is staged in page-locked memory (offsets and other small arrays first, then the items), copied
-/// to the device at once and computed in one stream. A shape of request that comes again is one graph launch.
-/// All memory is taken when the session is made. One thread at a time.
+/// to the device at once and computed in one stream. All memory is taken when the session is made. One thread
+/// at a time.
+///
+/// All that the host decides (launches, their arguments, addresses, sizes of copies) is that of the request's
+/// bucket (bucket.h); the sizes themselves lie in the parcel. So one graph serves all requests that have as
+/// many items of each format and sequences, and whose numbers of tokens, longest sequence, bytes and the like
+/// fall into the same buckets, whatever the lengths of the single items. What is computed past the last row
+/// is never read. A request that comes first, which no graph serves yet, is computed for the same bounds, and
+/// so are its bits the same. Only these are served by a graph of their own sizes: pictures that are resized,
+/// or whose positions are interpolated or of Fourier features (the tables of their filters and features are
+/// the sizes' own), items that lie at another place of the inbox, and sequences that are merged.
 class CudaSession {
  public:
   CudaSession(std::shared_ptr<const Model> model, const SessionLimits& limits);
@@ -89,14 +100,28 @@ class CudaSession {
     Format format = Format::kF32Tokens;
     int64_t first = 0, count = 0;  ///< of order_
     bool wave = false;             ///< its items take the place of those staged before
+    int64_t begin = 0, end = 0;    ///< in the staging memory
+    EmbedCudaItem* texts_host = nullptr;
+    EmbedCudaArgs texts;
+    PackSegment* rows_host = nullptr;  ///< finished tokens
+    PackArgs rows;
     CudaPictures::Batch pictures;
     CudaSounds::Batch sounds;
   };
   /// An item on its way.
   struct Staged {
     const ItemPlan* plan = nullptr;
-    int64_t offset = 0, extra_offset = 0, end = 0;  ///< in the staging memory
-    float* y = nullptr;                             ///< where its body goes
+    int64_t offset = 0, extra_offset = 0;  ///< in the staging memory
+    float* y = nullptr;                    ///< where its body goes
+  };
+  /// Rows of a sequence, or of many, of which some are the same in every request of a bucket.
+  struct Rows {
+    int64_t fixed = 0, open = 0;
+    void add(int64_t body, bool fixed_body, int64_t others) {
+      (fixed_body ? fixed : open) += body;
+      fixed += others;
+    }
+    int64_t most(int64_t limit) const { return std::min(fixed + bucket(open), limit); }
   };
 
   Pieces lay_out(Carver& carver) const;
@@ -104,14 +129,16 @@ class CudaSession {
   int64_t parcel_bytes() const;
   int64_t grid_bytes() const;
   int64_t staging_bytes() const;
-  int64_t key_size() const { return 6 + 7 * limits_.max_items + limits_.max_sequences; }
+  int64_t key_size() const { return 64 + 24 * limits_.max_items + 2 * limits_.max_sequences; }
   int64_t make_key(const Request& request);
+  bool fixed(const ItemPlan& plan) const;
   const float* added(Modality m, bool on_device) const;
 
   void make_batches();
   void put_offsets(const Request& request);
   void put_segments(const Request& request);
   void put_order(const Request& request);
+  void reserve_rows(Batch& batch);
   void place_items();
   void stage(Batch& batch);
   void enqueue(bool copies);
@@ -120,6 +147,7 @@ class CudaSession {
   void copy_results();
   bool in_inbox(const Item& item) const;
   int64_t staged_bytes(const ItemPlan& plan) const;
+  int64_t inbox_bytes(const ItemPlan& plan) const;
   unsigned char* staging(int64_t offset) const {
     return static_cast<unsigned char*>(staging_.data()) + offset;
   }
@@ -154,8 +182,8 @@ class CudaSession {
   const PackSegment *prefixes_[kModalities] = {}, *segments_ = nullptr;
   int64_t prefix_count_[kModalities] = {}, segment_count_ = 0;
   const PackSegment* runs_ = nullptr;
-  int64_t run_count_ = 0, longest_run_ = 0;  ///< rounded up: requests of nearly the same runs share a graph
-  std::vector<Staged> order_;                ///< modality by modality
+  int64_t run_count_ = 0, longest_run_ = 0;
+  std::vector<Staged> order_;  ///< modality by modality
   std::vector<Batch> batches_;
   std::vector<CudaPicture> picture_items_;
   std::vector<CudaSound> sound_items_;

@@ -57,13 +57,17 @@ class Compression final : public CudaCompression {
     if (!then_) return;
     int64_t* cu = cu_merged_host_.data();
     cu[0] = 0;
+    int64_t longest = 0;
     for (int64_t s = 0; s < in.cu_tokens.count; ++s) {
       const int64_t tokens = in.cu_tokens.host[s + 1] - in.cu_tokens.host[s];
       cu[s + 1] = cu[s] + w_.host.latents(tokens, w_.host.max_latents());
+      longest = std::max(longest, cu[s + 1] - cu[s]);
     }
-    cu_merged_ = put_offsets(parcel, cu, in.cu_tokens.count);
+    cu_merged_ = put_offsets(parcel, cu, in.cu_tokens.count, cu[in.cu_tokens.count], longest);
     then_->put(merged(in), parcel);
   }
+  /// A sequence's length says how many rounds there are, and of how many rows each.
+  bool exact() const override { return true; }
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const override {
     TokenMergeArgs a = args(limits.max_tokens);
     a.merge = a.rows / 2;
@@ -85,7 +89,7 @@ class Compression final : public CudaCompression {
   }
   /// What the second compressor reads.
   CudaCompressorInput merged(const CudaCompressorInput& in) const {
-    return {y_, cu_merged_, in.cu_latents, size_};
+    return {y_, cu_merged_, in.cu_latents, size_, in.empty};
   }
   TokenMergeArgs args(int64_t rows) const {
     TokenMergeArgs a;
