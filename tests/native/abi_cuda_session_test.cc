@@ -75,13 +75,29 @@ TEST(CudaSession, NoItems) {
   for (int i = 0; i < 3; ++i) pair.compare({});
 }
 
+const std::vector<int64_t> kIds = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4};
+
+/// Any number of ids up to 16 is one bucket, and the next begins behind it.
+TEST(CudaSession, TextsOfOneBucketAreOneGraph) {
+  Pair pair(text_model);
+  for (const int64_t count : {16, 1, 7, 15, 20, 17, 2, 19}) {
+    const std::vector<int64_t> some(kIds.begin(), kIds.begin() + count);
+    for (int i = 0; i < 2; ++i) pair.compare({make_item(SNS_MODALITY_TEXT, SNS_FORMAT_I64_IDS, some, count)});
+    EXPECT_EQ(count > 16 || pair.graphs() > 1 ? 2 : 1, pair.graphs());
+  }
+  EXPECT_EQ(2, pair.graphs());
+}
+
 TEST(CudaSession, GraphsAreBounded) {
   Pair pair(text_model);
-  const std::vector<int64_t> ids = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4};
-  for (int64_t count = 1; count <= 20; ++count) {
-    const std::vector<int64_t> some(ids.begin(), ids.begin() + count);
-    const std::vector<sns_item> items = {make_item(SNS_MODALITY_TEXT, SNS_FORMAT_I64_IDS, some, count)};
-    for (int i = 0; i < 3; ++i) pair.compare(items);
+  const std::vector<int64_t> id = {3};
+  for (int64_t sequences = 1; sequences <= 3; ++sequences) {
+    for (int64_t count = sequences; count <= 8; ++count) {  // 8 + 7 + 6 of them
+      std::vector<sns_item> items(static_cast<size_t>(count),
+                                  make_item(SNS_MODALITY_TEXT, SNS_FORMAT_I64_IDS, id, 1));
+      for (int64_t i = 0; i < count; ++i) items[static_cast<size_t>(i)].sequence = std::min(i, sequences - 1);
+      for (int i = 0; i < 3; ++i) pair.compare(items);
+    }
   }
   EXPECT_EQ(16, pair.graphs());
 }
@@ -261,6 +277,28 @@ TEST(CudaSession, InboxIsReadInPlace) {
     pair.compare(items);
   }
   EXPECT_EQ(1, pair.graphs());
+}
+
+/// What is copied from it ends at its end, and what lies behind an item stays out of the results.
+TEST(CudaSession, InboxIsReadByBuckets) {
+  Pair pair(text_model);
+  const Samples samples;
+  constexpr int64_t kBytes = 16 * static_cast<int64_t>(sizeof(float));
+  void* inbox = nullptr;
+  ASSERT_SNS_OK(sns_session_inbox(pair.cuda_session.get(), 9 * kBytes, &inbox));
+  for (const int64_t rows : {9, 1, 8, 5}) {
+    std::fill_n(static_cast<float*>(inbox), 9 * 16, std::nanf(""));
+    std::vector<sns_item> items = text_items(samples);
+    std::vector<float> tokens(static_cast<size_t>(rows * 16));
+    sns::Random random(static_cast<uint64_t>(rows));
+    random.fill_normal(tokens.begin(), tokens.end(), 1.0);
+    std::copy(tokens.begin(), tokens.end(), static_cast<float*>(inbox));
+    items[1].data = inbox;
+    items[1].bytes = rows * kBytes;
+    items[1].dims[0] = rows;
+    for (int i = 0; i < 2; ++i) pair.compare(items);
+    EXPECT_EQ(1, pair.graphs());
+  }
 }
 
 TEST(CudaSession, CpuSessionsHaveNoDeviceSide) {

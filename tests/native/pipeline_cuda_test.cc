@@ -6,33 +6,12 @@
 #include <algorithm>
 
 #include "compressors.h"
-#include "cuda_support.h"
+#include "cuda_sessions.h"
 #include "pipeline/codes.h"
 #include "pipeline/cuda/cross_attention.h"
 
 namespace sns {
 namespace {
-
-double nmse(const float* got, const float* want, int64_t count) {
-  double error = 0, power = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double d = static_cast<double>(got[i]) - want[i];
-    error += d * d;
-    power += static_cast<double>(want[i]) * want[i];
-  }
-  return power > 0 ? error / power : error;
-}
-
-/// The items as a request of so many sequences, one after the other.
-std::vector<Item> request(const std::vector<OwnedItem>& items, int64_t sequences = 1) {
-  std::vector<Item> list;
-  const int64_t count = static_cast<int64_t>(items.size());
-  for (int64_t i = 0; i < count; ++i) {
-    list.push_back(items[static_cast<size_t>(i)].item);
-    list.back().sequence = i * sequences / count;
-  }
-  return list;
-}
 
 class Beside {
  public:

@@ -24,7 +24,8 @@ TEST(SimtEmbed, MatchesOracle) {
       for (int64_t i = 0; i < length; ++i) ids.back()[i] = random.integer(0, vocabulary - 1);
       y.emplace_back(length * dim);
       items.push_back({ids.back().data(), y.back().data(), rows});
-      wanted.push_back({table.data(), vocabulary, dim, ids.back().data(), length, args.position, nullptr, dim});
+      wanted.push_back(
+          {table.data(), vocabulary, dim, ids.back().data(), length, args.position, nullptr, dim});
       rows += length;
     }
     args.items = items.data();

@@ -67,8 +67,9 @@ Parity random_case(uint64_t seed, const Kernel& kernel) {
   const bool scratch_ok = kernel(a);
 
   Parity p;
-  p.shape = "segments " + std::to_string(a.segment_count) + " (" + std::to_string(in_place) +
-            " in place" + (scattered ? ", scattered" : "") + "), rows " + std::to_string(total) + ", dim " + std::to_string(a.dim);
+  p.shape = "segments " + std::to_string(a.segment_count) + " (" + std::to_string(in_place) + " in place" +
+            (scattered ? ", scattered" : "") + "), rows " + std::to_string(total) + ", dim " +
+            std::to_string(a.dim);
   p.measure = "NMSE";
   p.error = nmse(y.data(), a.ldy, ref.data(), total, a.dim);
   p.limit = 1e-14;  // two roundings to 24 bits: (2^-24)²·2/3 each at worst

@@ -146,8 +146,7 @@ void CudaSounds::reserve(DeviceBlock& parcel, Batch& b) const {
     b.clips.count = b.count;
     b.clips.s16 = b.format == Format::kS16Pcm;
     b.fused = !pad && !fft_ && !host.patches() && device_->ops().log_mel_linear_serves(audio_.plan());
-    b.clips.max_frames =
-        b.fused ? most(tokens, limits_.max_tokens) : bucket(frames_count, row_capacity_);
+    b.clips.max_frames = b.fused ? most(tokens, limits_.max_tokens) : bucket(frames_count, row_capacity_);
   }
   b.pad_count = pad ? segments() * b.count : 0;
   b.pad_rows = pad ? bucket(longest_row) : 0;

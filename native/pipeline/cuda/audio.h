@@ -83,7 +83,7 @@ class CudaSounds {
     PackSegment* pad_host = nullptr;  ///< features as they are, then rows of pad_value; rows of zeros around
     const PackSegment* pad = nullptr;
     int64_t pad_count = 0, pad_rows = 0;
-    int64_t rows = 0;                ///< of features, if they are convolved
+    int64_t rows = 0;                  ///< of features, if they are convolved
     PackSegment* ends_host = nullptr;  ///< zeros around what the first convolution gives
     const PackSegment* ends = nullptr;
     PackSegment* place_host = nullptr;  ///< of bodies_: positions are added, and each sound goes to its place

@@ -101,7 +101,8 @@ void CudaLearnedCross::run(const CudaStream& stream, const float* inputs, const 
   cuda_attention(stream, a, cu_rows, cu_inputs, scratch);
   const int64_t v_dim = v_ / heads_;
   for (int64_t h = 0; h < heads_; ++h) {
-    v_heads_[static_cast<size_t>(h)].run(stream, b.wide + h * in_, q_width(), cu_rows.rows, y + h * v_dim, v_);
+    v_heads_[static_cast<size_t>(h)].run(stream, b.wide + h * in_, q_width(), cu_rows.rows, y + h * v_dim,
+                                         v_);
   }
   if (b.empty_count > 0) {  // the values' bias belongs to no one there
     stream.check(stream.ops().pack({b.empty, b.empty_count, v_, nullptr, v_, cu_rows.longest}, stream.get()),

@@ -90,8 +90,9 @@ class Compression final : public CudaCompression {
     for (int64_t s = 0; s <= sequences; ++s) {
       cu_context_host_[s] = in.cu_tokens.host[s] + in.cu_latents.host[s];
     }
-    cu_context_ = put_offsets(parcel, cu_context_host_.data(), sequences, in.cu_tokens.rows + in.cu_latents.rows,
-                              in.cu_tokens.longest + in.cu_latents.longest);
+    cu_context_ =
+        put_offsets(parcel, cu_context_host_.data(), sequences, in.cu_tokens.rows + in.cu_latents.rows,
+                    in.cu_tokens.longest + in.cu_latents.longest);
   }
   int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const override {
     if (w_.layers.empty()) return 0;

@@ -150,11 +150,12 @@ int64_t CudaSession::parcel_bytes() const {
   const int64_t offsets = (limits_.max_sequences + 1) * 2 + (limits_.max_items + 1) * kModalities;
   const int64_t segments = limits_.max_items * (kSegmentsPerItem + 2) + limits_.max_tokens;
   // Every text and every run of finished tokens may be a batch of its own.
-  const int64_t rows = static_cast<int64_t>(std::max(sizeof(PackSegment), sizeof(EmbedCudaItem) + kAlign) + kAlign);
+  const int64_t rows =
+      static_cast<int64_t>(std::max(sizeof(PackSegment), sizeof(EmbedCudaItem) + kAlign) + kAlign);
   return kArrays * static_cast<int64_t>(kAlign) + offsets * static_cast<int64_t>(sizeof(int64_t)) +
          segments * static_cast<int64_t>(sizeof(PackSegment)) + limits_.max_items * rows + grid_bytes() +
-         (pictures_ ? pictures_->parcel_bytes() : 0) +
-         (sounds_ ? sounds_->parcel_bytes() : 0) + (compression_ ? compression_->parcel_bytes(sizes_) : 0) +
+         (pictures_ ? pictures_->parcel_bytes() : 0) + (sounds_ ? sounds_->parcel_bytes() : 0) +
+         (compression_ ? compression_->parcel_bytes(sizes_) : 0) +
          (weights_.head() ? CudaHead::parcel_bytes(limits_.max_sequences) : 0) + kDataAlign;
 }
 
@@ -204,7 +205,8 @@ void* CudaSession::inbox(int64_t bytes) {
 int64_t CudaSession::inbox_bytes(const ItemPlan& plan) const {
   if (is_image(plan.item.format)) return staged_bytes(plan);
   const auto* const end = static_cast<const unsigned char*>(inbox_.data()) + inbox_.size();
-  return std::min(bucket_of_bytes(staged_bytes(plan)), end - static_cast<const unsigned char*>(plan.item.data));
+  return std::min(bucket_of_bytes(staged_bytes(plan)),
+                  end - static_cast<const unsigned char*>(plan.item.data));
 }
 
 bool CudaSession::in_inbox(const Item& item) const {
@@ -443,7 +445,8 @@ void CudaSession::make_batches() {
     if (before && is_image(format)) fresh = !pictures_->room(used, plan);
     if (before && is_sound(format)) fresh = !sounds_->room(used, plan);
     const int64_t begin = fresh ? end : b->begin;
-    const bool wave = begin + bucket_of_bytes((fresh ? 0 : staged) + bytes(fresh ? nullptr : before)) > capacity;
+    const bool wave =
+        begin + bucket_of_bytes((fresh ? 0 : staged) + bytes(fresh ? nullptr : before)) > capacity;
     if (wave) {
       fresh = waves_ = true;
       end = 0;
@@ -537,8 +540,8 @@ void CudaSession::place_items() {
         sound.data = data;
         sound.y = s.y;
       } else if (b.rows_host) {
-        b.rows_host[i - b.first] = {static_cast<const float*>(data), model_.d_model(), s.plan->body, nullptr,
-                                    nullptr, s.y};
+        b.rows_host[i - b.first] = {
+            static_cast<const float*>(data), model_.d_model(), s.plan->body, nullptr, nullptr, s.y};
       } else {
         b.texts_host[i - b.first] = {static_cast<const int64_t*>(data), s.y, row};
         row += s.plan->body;
@@ -616,10 +619,9 @@ void CudaSession::enqueue(bool copies) {
   for (int m = 0; m < kModalities; ++m) encode(static_cast<Modality>(m));
   if (segment_count_ > 0) {
     const int64_t d = model_.d_model();
-    stream_.check(
-        stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d, input_.cu_tokens.longest},
-                           stream_.get()),
-        "pack");
+    stream_.check(stream_.ops().pack({segments_, segment_count_, d, at_.tokens, d, input_.cu_tokens.longest},
+                                     stream_.get()),
+                  "pack");
   }
   if (run_count_ > 0) {
     const int64_t d = model_.d_model();
