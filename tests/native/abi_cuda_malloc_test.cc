@@ -80,6 +80,7 @@ TEST(CudaMalloc, IsNotCalledByARun) {
     std::free(p);
   }
   ASSERT_LE(before_any + 10, allocations.load());  // the counter counts
+  const std::vector<int64_t> ids = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   sns_result result;
   int32_t bad = 0;
   bad |= sns_session_set_order(session.get(), SNS_ORDER_TIME, 0);
@@ -91,7 +92,6 @@ TEST(CudaMalloc, IsNotCalledByARun) {
   for (int64_t count = 1; count < 4; ++count) {  // new buckets: as they are, captured and replayed
     for (int i = 0; i < 3; ++i) bad |= sns_session_run(session.get(), items.data(), count, &result);
   }
-  const std::vector<int64_t> ids = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   for (int64_t count = 1; count < 10; ++count) {  // other sizes of one bucket
     sns_item text = make_item(SNS_MODALITY_TEXT, SNS_FORMAT_I64_IDS, ids, count);
     text.bytes = count * static_cast<int64_t>(sizeof(int64_t));
