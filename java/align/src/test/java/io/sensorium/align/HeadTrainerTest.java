@@ -178,22 +178,10 @@ class HeadTrainerTest {
     }
 
     private String command(int code, String... options) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(
-                ProcessHandle.current().info().command().orElseThrow(),
-                "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                "io.sensorium.cli.Main",
-                "train",
-                "--data",
-                folder.toString(),
-                "--freeze",
-                frozen.toString()));
-        command.addAll(List.of(options));
+        List<String> all = new ArrayList<>(List.of("--freeze", frozen.toString()));
+        all.addAll(List.of(options));
         Path log = folder.resolve("log");
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
+        Process process = TrainProcess.of(folder, log, all).start();
         assertTrue(process.waitFor(100, TimeUnit.SECONDS), "it hangs");
         String said = Files.readString(log);
         assertEquals(code, process.exitValue(), said);

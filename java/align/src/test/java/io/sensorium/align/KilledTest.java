@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -20,14 +21,7 @@ class KilledTest {
     Path folder;
 
     private Process start(Path out, double checkpointSeconds) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(
-                ProcessHandle.current().info().command().orElseThrow(),
-                "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                "io.sensorium.cli.Main",
-                "train",
-                "--data",
-                folder.toString(),
+        List<String> options = List.of(
                 "--steps",
                 Integer.toString(STEPS),
                 "--batch",
@@ -38,10 +32,7 @@ class KilledTest {
                 Double.toString(checkpointSeconds),
                 "--out",
                 out.toString());
-        builder.environment().put("OMP_NUM_THREADS", "1");
-        return builder.redirectErrorStream(true)
-                .redirectOutput(folder.resolve("log").toFile())
-                .start();
+        return TrainProcess.of(folder, folder.resolve("log"), options).start();
     }
 
     private void finish(Process process) throws IOException, InterruptedException {
