@@ -42,7 +42,7 @@ Parity random_case(uint64_t seed, const Kernel& kernel) {
   const int64_t rows = rng.integer(0, 19) == 0 ? 0 : size(rng, 420);
   const int64_t in = size(rng, rows > 70 ? 220 : 500), out = size(rng, rows > 70 ? 220 : 500);
   const int64_t hidden = size(rng, rows > 70 ? 300 : 3100);
-  const bool few = rows * out < 32 || std::min(std::min(in, out), rows) * hidden < 64;
+  const bool few = rows * out < 128 || std::min(std::min(in, out), rows) * hidden < 256;
   const std::vector<float> up = normal(rng, hidden * in, in, few),
                            down = normal(rng, out * hidden, hidden, few);
   const std::vector<float> up_bias = normal(rng, hidden, 1, few), down_bias = normal(rng, out, 1, few);
