@@ -269,7 +269,46 @@ TEST(CudaBuckets, Pictures) {
   }
 }
 
-/// Other source sizes have other filters, and positions of other grids other tables: more graphs.
+/// Pictures that become one size, some of them of that size: beside others, padded, several frames, in the
+/// inbox.
+TEST(CudaBuckets, ResizedPictures) {
+  for (const ResizeMode mode : {ResizeMode::kSquash, ResizeMode::kShortestEdge, ResizeMode::kFit}) {
+    for (const bool frames : {false, true}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(mode)) + (frames ? ", frames" : ""));
+      SmallModel m(41);
+      m.sequence(16, true, true).image(Position::kSinCos);
+      ResizeConfig& resize = m.parts.image->resize;
+      resize.mode = mode;
+      resize.filter = ResizeFilter::kBicubic;
+      if (mode == ResizeMode::kSquash) resize.height = 12, resize.width = 9;
+      if (mode == ResizeMode::kShortestEdge) resize.height = 10, resize.crop_h = resize.crop_w = 11;
+      if (mode == ResizeMode::kFit) resize.height = resize.width = 16;
+      if (frames) {
+        m.parts.image->geometry.frames = 3;
+        m.tensor("image.patch.weight", {16, 3 * 36}, 0.1);
+      }
+      Bucket bucket(m);
+      Sizes sizes(42);
+      bucket.one_graph([&](int turn) {
+        Items items;
+        for (int i = 0; i < 5; ++i) {
+          const bool own = mode == ResizeMode::kSquash && i == 1;
+          const int64_t height = own      ? 12
+                                 : i == 0 ? 22
+                                 : i == 2 ? 23
+                                          : sizes(turn, 22, 23),
+                        width = own ? 9 : 17;
+          items.push_back(make_item(frames ? Format::kU8Thwc : Format::kU8Hwc,
+                                    {(frames ? 3 : 1) * height, width, 3}, sizes.random));
+          items.back().item.dims[0] = height;
+        }
+        return items;
+      });
+    }
+  }
+}
+
+/// Positions of other grids other tables: more graphs.
 TEST(CudaBuckets, SizesOfTheirOwn) {
   for (const Position position : {Position::kFourierAdd, Position::kFourierConcat, Position::kLearned}) {
     SCOPED_TRACE(static_cast<int>(position));

@@ -8,9 +8,11 @@ namespace {
 
 bool run_u8(const ResizeU8Args& args) {
   PackedBlock block(resize_u8_cuda_bytes(args));
-  const ResizeU8Cuda plan = pack_resize_u8_cuda(args, block.data(), block.data());
+  const ResizeU8Cuda tables = pack_resize_u8_cuda(args, block.data(), block.data());
   Guarded<std::byte> workspace(static_cast<int64_t>(resize_u8_cuda_workspace(args)));
-  EXPECT_EQ(0, resize_u8_cuda(plan, args, workspace.data(), nullptr));
+  ResizeU8Pass passes[kResizePasses];
+  resize_u8_cuda_passes(tables, args, 0, 0, workspace.data(), passes);
+  for (const ResizeU8Pass& pass : passes) EXPECT_EQ(0, resize_u8_cuda(&pass, pass.bytes(), 0, nullptr));
   return workspace.intact();
 }
 

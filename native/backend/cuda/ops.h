@@ -100,7 +100,7 @@ constexpr int64_t ops_layout() {
                             sizeof(LogMelCudaPlan),
                             sizeof(LogMelCudaArgs),
                             sizeof(LogMelCudaItem),
-                            sizeof(ResizeU8Cuda),
+                            sizeof(ResizeU8Pass),
                             sizeof(ResizeU8Args),
                             sizeof(ResizeF32Cuda),
                             sizeof(ResizeF32Args),

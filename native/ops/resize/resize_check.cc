@@ -214,13 +214,17 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
   const auto u8 = [&](ResizeU8Args a) {
     CudaCase c(device);
     const ResizeGeometry& g = a.geometry;
-    const auto plan = c.packed(resize_u8_cuda_bytes(a), [&](void* host, void* on_device) {
+    const auto tables = c.packed(resize_u8_cuda_bytes(a), [&](void* host, void* on_device) {
       return pack_resize_u8_cuda(a, host, on_device);
     });
     a.y = c.out(a.y, g.crop_h * a.ldy);
     a.x = c.in(a.x, g.in_height, g.in_width * a.channels, a.ldx);
-    void* workspace = c.workspace(resize_u8_cuda_workspace(a));
-    c.check(c.ops().resize_u8(plan, a, workspace, c.stream()), "resize");
+    ResizeU8Pass passes[kResizePasses];
+    resize_u8_cuda_passes(tables, a, 0, 0, c.workspace(resize_u8_cuda_workspace(a)), passes);
+    const ResizeU8Pass* on_device = c.in(passes, kResizePasses);
+    for (int i = 0; i < kResizePasses; ++i) {
+      c.check(c.ops().resize_u8(on_device + i, passes[i].bytes() + 200, 0, c.stream()), "resize");
+    }
     return c.done();
   };
   const auto f32 = [&](ResizeF32Args a) {

@@ -11,44 +11,28 @@ constexpr int kThreads = 128;
 
 dim3 blocks(int64_t elements) { return dim3(static_cast<unsigned>(ceil_div(elements, kThreads))); }
 
-/// One pass along an axis of bytes; the other axis is looked up in `other` or counts from `other_first`.
-struct BytePass {
-  const uint8_t* x;
-  int64_t ldx;
-  uint8_t* y;
-  int64_t ldy, rows, columns, channels;
-  ResizeCudaAxis<int32_t> axis;
-  const int32_t* other;
-  int64_t other_first;
-  int64_t base;  ///< source that x starts at, along the axis
-};
-
 /// One thread a byte.
-template <bool kAcross>
-__global__ void __launch_bounds__(kThreads) byte_pass_kernel(BytePass p) {
+__global__ void __launch_bounds__(kThreads) byte_pass_kernel(const ResizeU8Pass* pass, int64_t frame) {
+  const ResizeU8Pass& p = *pass;
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, width = p.columns * p.channels;
   if (i >= p.rows * width) return;
   const int64_t row = i / width, column = i % width / p.channels, channel = i % width % p.channels;
-  const int64_t along = kAcross ? column : row, beside = kAcross ? row : column;
+  const int64_t along = p.across ? column : row, beside = p.across ? row : column;
   const int64_t other = p.other ? p.other[beside] : p.other_first + beside;
-  const int64_t step = kAcross ? p.channels : p.ldx;
-  const uint8_t* x =
-      p.x + other * (kAcross ? p.ldx : p.channels) + channel + (p.axis.first[along] - p.base) * step;
-  uint8_t* y = p.y + row * p.ldy + column * p.channels + channel;
+  const int64_t step = p.across ? p.channels : p.ldx;
+  const uint8_t* x = p.x + frame * p.next_x + other * (p.across ? p.ldx : p.channels) + channel +
+                     (p.axis.first[along] - p.base) * step;
+  uint8_t* y = p.y + frame * p.next_y + row * p.ldy + column * p.channels + channel;
   if (p.axis.capacity == 0) {
     *y = *x;
     return;
   }
   const int32_t* w = p.axis.weight + along * p.axis.capacity;
+  const int count = p.axis.count[along];
   int64_t sum = int64_t{1} << (kResizeWeightBits - 1);
-  for (int k = 0; k < p.axis.count[along]; ++k) sum += int64_t{x[k * step]} * w[k];
+  for (int k = 0; k < count; ++k) sum += int64_t{x[k * step]} * w[k];
   sum >>= kResizeWeightBits;
   *y = static_cast<uint8_t>(sum < 0 ? 0 : sum > 255 ? 255 : sum);
-}
-
-int run_pass(bool across, const BytePass& p, gpu::Stream stream) {
-  return gpu::gpu_launch(across ? byte_pass_kernel<true> : byte_pass_kernel<false>,
-                         blocks(p.rows * p.columns * p.channels), dim3(kThreads), 0, stream, p);
 }
 
 /// One thread an element, both axes at once: the windows of what is resized in floats are short.
@@ -78,33 +62,10 @@ __global__ void __launch_bounds__(kThreads) float_kernel(ResizeF32Cuda plan, Res
 
 }  // namespace
 
-int resize_u8_cuda(const ResizeU8Cuda& plan, const ResizeU8Args& args, void* workspace, void* stream) {
-  const ResizeGeometry& g = args.geometry;
-  if (g.crop_h == 0 || g.crop_w == 0) return 0;
-  const auto s = static_cast<gpu::Stream>(stream);
-  auto* between = static_cast<uint8_t*>(workspace);
-  BytePass whole{args.x,        args.ldx,    args.y,  args.ldy, g.crop_h, g.crop_w,
-                 args.channels, plan.across, nullptr, 0,        0};
-  if (plan.down.capacity == 0) {  // across alone, or nothing but copies
-    whole.other = plan.down.first;
-    return run_pass(true, whole, s);
-  }
-  if (plan.across.capacity == 0) {
-    whole.axis = plan.down, whole.other = plan.across.first;
-    return run_pass(false, whole, s);
-  }
-  BytePass first = whole, second = whole;
-  first.y = between, second.x = between;
-  if (plan.down_first) {
-    first.axis = plan.down, first.columns = g.in_width;
-    first.ldy = second.ldx = g.in_width * args.channels;
-  } else {
-    first.rows = plan.row_end - plan.row_begin, first.other_first = plan.row_begin;
-    second.axis = plan.down, second.base = plan.row_begin;
-    first.ldy = second.ldx = g.crop_w * args.channels;
-  }
-  if (const int status = run_pass(!plan.down_first, first, s)) return status;
-  return run_pass(plan.down_first, second, s);
+int resize_u8_cuda(const ResizeU8Pass* pass, int64_t most, int64_t frame, void* stream) {
+  if (most == 0) return 0;
+  return gpu::gpu_launch(byte_pass_kernel, blocks(most), dim3(kThreads), 0, static_cast<gpu::Stream>(stream),
+                         pass, frame);
 }
 
 int resize_f32_cuda(const ResizeF32Cuda& plan, const ResizeF32Args& args, void* stream) {

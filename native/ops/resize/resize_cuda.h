@@ -13,18 +13,41 @@ struct ResizeCudaAxis {
   int64_t capacity = 0;            ///< 0: output i is source first[i]
 };
 
-/// The passes of one resize of bytes: geometry, filter and channels; x and y come with the call.
+/// The tables of one resize of bytes: of its geometry, filter and channels.
 struct ResizeU8Cuda {
   ResizeCudaAxis<int32_t> across, down;
   bool down_first = false;             ///< PIL's order for very tall images
   int64_t row_begin = 0, row_end = 0;  ///< source rows that the vertical pass reads
 };
 size_t resize_u8_cuda_bytes(const ResizeU8Args& args);
+/// Where host is null only the places on the device are told.
 ResizeU8Cuda pack_resize_u8_cuda(const ResizeU8Args& args, void* host, void* device);
 /// Bytes between the passes.
 size_t resize_u8_cuda_workspace(const ResizeU8Args& args);
-/// Bit-equal to resize_u8_cpu. `plan` was packed for args' geometry, filter and channels.
-int resize_u8_cuda(const ResizeU8Cuda& plan, const ResizeU8Args& args, void* workspace, void* stream);
+
+/// One pass along an axis; the other axis is looked up in `other` or counts from `other_first`. It lies in
+/// the device's memory, so that one captured launch serves pictures of many sizes.
+struct ResizeU8Pass {
+  const uint8_t* x = nullptr;
+  int64_t ldx = 0;
+  uint8_t* y = nullptr;
+  int64_t ldy = 0, rows = 0, columns = 0, channels = 0;
+  int64_t next_x = 0, next_y = 0;  ///< from a frame to the next
+  bool across = false;
+  ResizeCudaAxis<int32_t> axis;
+  const int32_t* other = nullptr;
+  int64_t other_first = 0;
+  int64_t base = 0;  ///< source that x starts at, along the axis
+  int64_t bytes() const { return rows * columns * channels; }
+};
+/// A resize is two passes, of which the first may have nothing to do.
+constexpr int kResizePasses = 2;
+/// The passes of args, whose x and y are the device's as the workspace is; `tables` was packed for them.
+/// Frames that follow each other are next_x and next_y bytes apart.
+void resize_u8_cuda_passes(const ResizeU8Cuda& tables, const ResizeU8Args& args, int64_t next_x,
+                           int64_t next_y, void* workspace, ResizeU8Pass* passes);
+/// One pass over one frame; bit-equal to resize_u8_cpu with the other. most: at least pass->bytes().
+int resize_u8_cuda(const ResizeU8Pass* pass, int64_t most, int64_t frame, void* stream);
 
 struct ResizeF32Cuda {
   ResizeCudaAxis<float> across, down;

@@ -11,6 +11,13 @@ namespace {
 int32_t convert(double w, int32_t) { return resize_fixed_weight(w); }
 float convert(double w, float) { return static_cast<float>(w); }
 
+/// For the weights of one window: kept by the thread, because sessions pack tables with every request.
+double* room(int64_t weights) {
+  thread_local std::vector<double> kept;
+  if (static_cast<int64_t>(kept.size()) < weights) kept.resize(static_cast<size_t>(weights));
+  return kept.data();
+}
+
 template <class Weight>
 ResizeCudaAxis<Weight> pack_windows(const ResizeAxis& axis, int64_t crop, int64_t count, DeviceBlock& block) {
   ResizeCudaAxis<Weight> a;
@@ -19,13 +26,13 @@ ResizeCudaAxis<Weight> pack_windows(const ResizeAxis& axis, int64_t crop, int64_
   int32_t* counts = block.take(count, &a.count);
   Weight* weight = block.take(checked_mul(count, a.capacity, "resize"), &a.weight);
   if (!first) return a;
-  std::vector<double> w(static_cast<size_t>(a.capacity));
+  double* const w = room(a.capacity);
   for (int64_t i = 0; i < count; ++i) {
-    const ResizeWindow window = resize_window(axis, crop + i, w.data());
+    const ResizeWindow window = resize_window(axis, crop + i, w);
     first[i] = static_cast<int32_t>(window.first);
     counts[i] = static_cast<int32_t>(window.count);
     for (int64_t k = 0; k < a.capacity; ++k) {
-      weight[i * a.capacity + k] = k < window.count ? convert(w[static_cast<size_t>(k)], Weight{}) : Weight{};
+      weight[i * a.capacity + k] = k < window.count ? convert(w[k], Weight{}) : Weight{};
     }
   }
   return a;
@@ -57,9 +64,9 @@ ResizeU8Cuda pack(const ResizeU8Args& args, DeviceBlock& block) {
   plan.down = pack_u8_axis(g.in_height, g.out_height, g.crop_y, g.crop_h, args.filter, block);
   if (plan.down.capacity > 0 && g.crop_h > 0) {
     const ResizeAxis axis = resize_axis(g.in_height, g.out_height, args.filter, true);
-    std::vector<double> w(static_cast<size_t>(plan.down.capacity));
-    plan.row_begin = resize_window(axis, g.crop_y, w.data()).first;
-    const ResizeWindow last = resize_window(axis, g.crop_y + g.crop_h - 1, w.data());
+    double* const w = room(plan.down.capacity);
+    plan.row_begin = resize_window(axis, g.crop_y, w).first;
+    const ResizeWindow last = resize_window(axis, g.crop_y + g.crop_h - 1, w);
     plan.row_end = last.first + last.count;
   }
   return plan;
@@ -99,6 +106,40 @@ ResizeU8Cuda pack_resize_u8_cuda(const ResizeU8Args& args, void* host, void* dev
 size_t resize_f32_cuda_bytes(const ResizeF32Args& args) { return bytes_of(args); }
 ResizeF32Cuda pack_resize_f32_cuda(const ResizeF32Args& args, void* host, void* device) {
   return packed(args, host, device);
+}
+
+void resize_u8_cuda_passes(const ResizeU8Cuda& tables, const ResizeU8Args& args, int64_t next_x,
+                           int64_t next_y, void* workspace, ResizeU8Pass* passes) {
+  const ResizeGeometry& g = args.geometry;
+  ResizeU8Pass &first = passes[0], &second = passes[1];
+  first = second = ResizeU8Pass();
+  if (g.crop_h == 0 || g.crop_w == 0) return;
+  ResizeU8Pass whole;
+  whole.x = args.x, whole.ldx = args.ldx, whole.next_x = next_x;
+  whole.y = args.y, whole.ldy = args.ldy, whole.next_y = next_y;
+  whole.rows = g.crop_h, whole.columns = g.crop_w, whole.channels = args.channels;
+  second = whole;
+  if (tables.down.capacity == 0) {  // across alone, or nothing but copies
+    second.across = true;
+    second.axis = tables.across, second.other = tables.down.first;
+    return;
+  }
+  if (tables.across.capacity == 0) {
+    second.axis = tables.down, second.other = tables.across.first;
+    return;
+  }
+  first = whole;
+  first.y = static_cast<uint8_t*>(workspace), first.next_y = 0;
+  second.x = first.y, second.next_x = 0;
+  if (tables.down_first) {
+    first.axis = tables.down, first.columns = g.in_width;
+    second.axis = tables.across, second.across = true;
+  } else {
+    first.axis = tables.across, first.across = true;
+    first.rows = tables.row_end - tables.row_begin, first.other_first = tables.row_begin;
+    second.axis = tables.down, second.base = tables.row_begin;
+  }
+  first.ldy = second.ldx = first.columns * args.channels;
 }
 
 size_t resize_u8_cuda_workspace(const ResizeU8Args& args) {

@@ -116,13 +116,12 @@ int64_t CudaPictures::parcel_bytes() const {
   const int64_t items = limits_.max_items, align = static_cast<int64_t>(kAlign);
   // Every picture may be a batch of its own, and a bucket is no more than a quarter or 16 larger.
   const int64_t grid_rows = axis_.data() ? limits_.max_tokens + limits_.max_tokens / 4 + 16 * items : 0;
-  return items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem)) + 4 * align) +
+  return items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem) + kResizePasses * sizeof(ResizeU8Pass)) +
+                  5 * align) +
          grid_rows * 2 * static_cast<int64_t>(sizeof(PackSegment));
 }
 
-bool CudaPictures::exact(const CudaPicture& p) const {
-  return p.pixels || (p.makes_position && !axis_.data());
-}
+bool CudaPictures::exact(const CudaPicture& p) const { return p.makes_position && !axis_.data(); }
 
 bool CudaPictures::fixed(const ItemPlan& plan) const {
   const ImageConfig& c = image_.host().config();
@@ -169,7 +168,7 @@ void CudaPictures::put_extra(CudaPicture& p, const CudaPicture* before, float* p
   const auto put = [&block](size_t bytes, auto&& pack) {
     const unsigned char* device = nullptr;
     unsigned char* host = block.take(static_cast<int64_t>(bytes), &device);
-    if (host) pack(host, const_cast<unsigned char*>(device));
+    if (device) pack(host, const_cast<unsigned char*>(device));
   };
   if (resized(plan)) {
     const ResizeU8Args args = resize_args(c.resize, plan.image.resize, c.geometry.channels);
@@ -213,14 +212,16 @@ void CudaPictures::reserve(DeviceBlock& parcel, Batch& batch) const {
   batch.args.count = batch.count;
   *rows = 0;
   int64_t grid_rows = 0, longest = 0;
-  bool same = true;
+  bool same = true, resizes = false;
   for (int64_t i = 0; i < batch.count; ++i) {
     const ItemPlan& plan = *batch.pictures[i].plan;
     *rows += plan.body;
     grid_rows += plan.grid_h;
     longest = std::max(longest, plan.grid_w);
     same = same && fixed(plan);
+    resizes = resizes || resized(plan);
   }
+  if (resizes) batch.passes_host = parcel.take(kResizePasses * batch.count, &batch.passes);
   batch.args.max_rows = same ? *rows : bucket(*rows, limits_.max_tokens);
   if (axis_.data()) batch.grids.reserve(parcel, same ? grid_rows : bucket(grid_rows), bucket(longest));
 }
@@ -232,14 +233,29 @@ void CudaPictures::stage(Batch& batch, DeviceBlock* extra) const {
   }
 }
 
-void CudaPictures::fill(Batch& batch) const {
+void CudaPictures::put_passes(const CudaPicture& p, Format format, void* workspace,
+                              ResizeU8Pass* passes) const {
+  const ImageConfig& c = image_.host().config();
+  const ResizePlan& plan = p.plan->image.resize;
+  ResizeU8Args args = resize_args(c.resize, plan, c.geometry.channels);
+  args.x = static_cast<const uint8_t*>(p.data);
+  args.y = p.pixels + plan.pad_y * args.ldy + plan.pad_x * c.geometry.channels;
+  const bool more = frames(format) > 1;
+  resize_u8_cuda_passes(p.resize, args, more ? plan.in_h * plan.in_w * c.geometry.channels : 0,
+                        more ? frame_bytes(plan) : 0, workspace, passes);
+}
+
+void CudaPictures::fill(Batch& batch, void* workspace) const {
   const int64_t channels = image_.host().config().geometry.channels;
   int64_t pixels = 0, positions = 0, row = 0;
+  bool padded = false;
   for (int64_t i = 0; i < batch.count; ++i) {
     CudaPicture& p = batch.pictures[i];
     const ItemPlan& plan = *p.plan;
-    DeviceBlock none(nullptr, nullptr);
-    put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, positions_ + positions * d_model_, none);
+    DeviceBlock there(nullptr, p.tables);  // filled by stage()
+    put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, positions_ + positions * d_model_, there);
+    ResizeU8Pass* const passes = batch.passes_host ? batch.passes_host + kResizePasses * i : nullptr;
+    if (passes) std::fill_n(passes, kResizePasses, ResizeU8Pass());
     if (p.makes_position) positions += plan.body;
     if (p.makes_position && axis_.data()) {
       batch.grids.add(axis_.data(), d_model_, plan.grid_h, plan.grid_w, modality_);
@@ -260,6 +276,11 @@ void CudaPictures::fill(Batch& batch) const {
         item.data = p.pixels;
         item.stride_y = channels * resize.width;
         if (frames(batch.format) > 1) item.stride_t = frame_bytes(resize);
+        padded = padded || resize.padded();
+        put_passes(p, batch.format, workspace, passes);
+        for (int k = 0; k < kResizePasses; ++k) {
+          batch.most[k] = std::max(batch.most[k], bucket(passes[k].bytes()));
+        }
       } else if (!image_.host().config().resize.none()) {  // at most a crop: a matter of strides
         item.data = static_cast<const uint8_t*>(p.data) + (resize.crop_y * width + resize.crop_x) * channels;
       }
@@ -275,6 +296,7 @@ void CudaPictures::fill(Batch& batch) const {
     item.first_row = row;
     row += plan.body;
   }
+  if (padded) batch.cleared = bucket(pixels, pixel_capacity_);
 }
 
 void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p) const {
@@ -298,22 +320,19 @@ void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p
   stream.check(stream.ops().resize_f32(p.interpolation, args, stream.get()), "resize");
 }
 
-void CudaPictures::run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const {
-  const ImageConfig& c = image_.host().config();
-  const int64_t channels = c.geometry.channels;
+void CudaPictures::run(const CudaStream& stream, const Batch& batch) const {
   batch.grids.run(stream, d_model_, positions_);
+  if (batch.cleared > 0) stream.fill(pixels_, 0, batch.cleared);
   for (int64_t i = 0; i < batch.count; ++i) {
     const CudaPicture& p = batch.pictures[i];
     if (p.makes_position && !axis_.data()) make_positions(stream, p);
-    if (!p.pixels) continue;
-    const ResizePlan& plan = p.plan->image.resize;
-    ResizeU8Args args = resize_args(c.resize, plan, channels);
-    for (int64_t t = 0; t < frames(batch.format); ++t) {
-      uint8_t* pixels = p.pixels + t * frame_bytes(plan);
-      if (plan.padded()) stream.fill(pixels, 0, plan.height * args.ldy);
-      args.x = static_cast<const uint8_t*>(p.data) + t * plan.in_h * plan.in_w * channels;
-      args.y = pixels + plan.pad_y * args.ldy + plan.pad_x * channels;
-      stream.check(stream.ops().resize_u8(p.resize, args, scratch.data, stream.get()), "resize");
+    // One after the other: the bytes between the passes are every picture's.
+    for (int64_t t = 0; batch.passes && t < frames(batch.format); ++t) {
+      for (int k = 0; k < kResizePasses; ++k) {
+        stream.check(
+            stream.ops().resize_u8(batch.passes + kResizePasses * i + k, batch.most[k], t, stream.get()),
+            "resize");
+      }
     }
   }
   if (batch.args.max_rows == 0) return;

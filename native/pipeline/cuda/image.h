@@ -39,6 +39,7 @@ struct CudaPicture {
   const void* data = nullptr;  ///< on the device
   float* y = nullptr;          ///< its patches' tokens
   uint8_t* pixels = nullptr;   ///< the resized bytes, frame by frame
+  void* tables = nullptr;      ///< its extra bytes on the device
   ResizeU8Cuda resize;
   const float* position = nullptr;
   // How its positions are made, if it is the first of its grid in a row of pictures.
@@ -76,15 +77,21 @@ class CudaPictures {
     int64_t count = 0;
     PatchEmbedCudaItem* host = nullptr;
     PatchEmbedCudaArgs args;
+    // Of the resizes: [count, kResizePasses], or null if there is none; at least the bytes of any first and
+    // second pass; and of the pixels what must be zero around pictures that are padded.
+    ResizeU8Pass* passes_host = nullptr;
+    const ResizeU8Pass* passes = nullptr;
+    int64_t most[kResizePasses] = {}, cleared = 0;
     SinCosGrids grids;
   };
   /// Room for the batch's arrays.
   void reserve(DeviceBlock& parcel, Batch& batch) const;
-  /// Fills them, once every picture's data and y are known.
-  void fill(Batch& batch) const;
+  /// Fills them, once every picture's data, y and tables are known; `workspace` is scratch() bytes on the
+  /// device.
+  void fill(Batch& batch, void* workspace) const;
   /// Fills the pictures' extra bytes.
   void stage(Batch& batch, DeviceBlock* extra) const;
-  void run(const CudaStream& stream, const Batch& batch, const CudaScratch& scratch) const;
+  void run(const CudaStream& stream, const Batch& batch) const;
 
  private:
   bool resized(const ItemPlan& plan) const;
@@ -95,6 +102,7 @@ class CudaPictures {
   int64_t frame_bytes(const ResizePlan& plan) const;
   int64_t workspace(const ResizePlan& plan) const;
   void put_extra(CudaPicture& picture, const CudaPicture* before, float* positions, DeviceBlock& block) const;
+  void put_passes(const CudaPicture& picture, Format format, void* workspace, ResizeU8Pass* passes) const;
   void make_positions(const CudaStream& stream, const CudaPicture& picture) const;
 
   const CudaImage& image_;

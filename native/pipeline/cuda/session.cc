@@ -178,7 +178,7 @@ int64_t CudaSession::staging_bytes() const {
     const PatchGeometry& g = image->config().geometry;  // floats of one frame or bytes of all
     largest = std::max(
         largest, checked_mul(limits_.max_pixels, g.channels * std::max(kFloat, g.frames), "max_pixels"));
-    largest = checked_add(largest, pictures_->most_extra_bytes() + kDataAlign, "max_pixels");
+    largest = checked_add(bucket_of_bytes(largest), pictures_->most_extra_bytes() + kDataAlign, "max_pixels");
   }
   if (const AudioTokenizer* audio = model_.audio()) {
     largest = std::max(largest, checked_mul(limits_.max_samples, kFloat, "max_samples"));
@@ -203,7 +203,6 @@ void* CudaSession::inbox(int64_t bytes) {
 
 /// What is copied of an item in the inbox: what follows it may come along.
 int64_t CudaSession::inbox_bytes(const ItemPlan& plan) const {
-  if (is_image(plan.item.format)) return staged_bytes(plan);
   const auto* const end = static_cast<const unsigned char*>(inbox_.data()) + inbox_.size();
   return std::min(bucket_of_bytes(staged_bytes(plan)),
                   end - static_cast<const unsigned char*>(plan.item.data));
@@ -289,7 +288,10 @@ int64_t CudaSession::make_key(const Request& r) {
   for (int64_t i = 0; i < batch_count_; ++i) {
     const Batch& b = batches_[static_cast<size_t>(i)];
     add({static_cast<int64_t>(b.format), b.count, b.end, b.texts.max_rows, b.rows.max_count});
-    if (is_image(b.format)) add({b.pictures.args.max_rows, b.pictures.grids.count, b.pictures.grids.longest});
+    if (is_image(b.format)) {
+      add({b.pictures.args.max_rows, b.pictures.grids.count, b.pictures.grids.longest, b.pictures.cleared});
+      for (const int64_t most : b.pictures.most) add({most});
+    }
     if (is_sound(b.format)) {
       for (const int64_t number : b.sounds.key()) add({number});
     }
@@ -437,7 +439,7 @@ void CudaSession::make_batches() {
     const Format format = plan.item.format;
     const ItemPlan* before = b && b->format == format ? order_[static_cast<size_t>(i - 1)].plan : nullptr;
     int64_t data = round_up(staged_bytes(plan), kDataAlign);
-    if (in_inbox(plan.item) && !is_image(format)) data = bucket_of_bytes(data);
+    if (in_inbox(plan.item)) data = bucket_of_bytes(data);
     const auto bytes = [&](const ItemPlan* previous) {
       return data + (is_image(format) ? round_up(pictures_->extra_bytes(plan, previous), kDataAlign) : 0);
     };
@@ -533,6 +535,7 @@ void CudaSession::place_items() {
         CudaPicture& p = picture_items_[static_cast<size_t>(i)];
         p.data = data;
         p.y = s.y;
+        p.tables = in(data_begin_ + s.extra_offset);
         extras_[static_cast<size_t>(i)] =
             DeviceBlock(staging(data_begin_ + s.extra_offset), in(data_begin_ + s.extra_offset));
       } else if (is_sound(b.format)) {
@@ -548,7 +551,7 @@ void CudaSession::place_items() {
       }
     }
     if (is_sound(b.format)) sounds_->fill(b.sounds);
-    if (is_image(b.format)) pictures_->fill(b.pictures);
+    if (is_image(b.format)) pictures_->fill(b.pictures, at_.scratch.data);
   }
 }
 
@@ -571,7 +574,7 @@ void CudaSession::run(const Batch& b) {
     const Item& item = s.plan->item;
     if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, inbox_bytes(*s.plan));
   }
-  if (is_image(b.format)) return pictures_->run(stream_, b.pictures, at_.scratch);
+  if (is_image(b.format)) return pictures_->run(stream_, b.pictures);
   if (is_sound(b.format)) return sounds_->run(stream_, b.sounds, at_.scratch);
   if (b.texts.max_rows > 0) stream_.check(stream_.ops().embed(b.texts, stream_.get()), "embed");
   if (b.rows.max_count > 0) stream_.check(stream_.ops().pack(b.rows, stream_.get()), "pack");

@@ -25,9 +25,9 @@ namespace sns {
 /// many items of each format and sequences, and whose numbers of tokens, longest sequence, bytes and the like
 /// fall into the same buckets, whatever the lengths of the single items. What is computed past the last row
 /// is never read. A request that comes first, which no graph serves yet, is computed for the same bounds, and
-/// so are its bits the same. Only these are served by a graph of their own sizes: pictures that are resized,
-/// or whose positions are interpolated or of Fourier features (the tables of their filters and features are
-/// the sizes' own), items that lie at another place of the inbox, and sequences that are merged.
+/// so are its bits the same. Only these are served by a graph of their own sizes: pictures whose positions
+/// are interpolated or of Fourier features (the tables of their filters and features are the sizes' own),
+/// items that lie at another place of the inbox, and sequences that are merged.
 class CudaSession {
  public:
   CudaSession(std::shared_ptr<const Model> model, const SessionLimits& limits);

@@ -110,12 +110,18 @@ void run_resize_cuda(const CudaDevicePtr& device, const ResizeConfig& config, co
   const CudaBlock in(device, kDevice, plan.in_h * plan.in_w * channels);
   const CudaBlock out(device, kDevice, plan.height * plan.width * channels);
   const CudaBlock workspace(device, kDevice, static_cast<int64_t>(resize_u8_cuda_workspace(args)));
+  args.x = static_cast<const uint8_t*>(in.data());
+  args.y = static_cast<uint8_t*>(out.data()) + plan.pad_y * args.ldy + plan.pad_x * channels;
+  ResizeU8Pass passes[kResizePasses];
+  resize_u8_cuda_passes(tables, args, 0, 0, workspace.data(), passes);
+  const CudaArray<ResizeU8Pass> passes_there(device, passes, kResizePasses);
   const CudaStream stream(device);
   stream.copy_in(in.data(), x, in.size());
   if (plan.padded()) stream.fill(out.data(), 0, out.size());
-  args.x = static_cast<const uint8_t*>(in.data());
-  args.y = static_cast<uint8_t*>(out.data()) + plan.pad_y * args.ldy + plan.pad_x * channels;
-  stream.check(device->ops().resize_u8(tables, args, workspace.data(), stream.get()), "resize");
+  for (int i = 0; i < kResizePasses; ++i) {
+    stream.check(device->ops().resize_u8(passes_there.data() + i, passes[i].bytes(), 0, stream.get()),
+                 "resize");
+  }
   stream.copy_out(y, out.data(), out.size());
   stream.synchronize();
 }
