@@ -73,6 +73,17 @@ inline double nmse(const float* y, int64_t ld, const double* ref, int64_t rows, 
   return num == 0 ? 0 : num / std::max(den, 1e-300);
 }
 
+/// The same of `count` floats against floats; where the reference is nothing, Σ(y−ref)².
+inline double nmse(const float* y, const float* ref, int64_t count) {
+  double num = 0, den = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double d = static_cast<double>(y[i]) - ref[i];
+    num += d * d;
+    den += static_cast<double>(ref[i]) * ref[i];
+  }
+  return den > 0 ? num / den : num;
+}
+
 /// Small, fast, seedable and the same everywhere (SplitMix64).
 class Random {
  public:

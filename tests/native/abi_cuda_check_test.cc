@@ -1,21 +1,11 @@
 // Self-check and search of a CUDA engine on the host SIMT executor.
 
-#include <cstdlib>
 #include <string>
 
-#include "abi_support.h"
+#include "abi_cuda_support.h"
 
 namespace sns_test {
 namespace {
-
-Engine cuda_engine() {
-  setenv("SENSORIUM_CUDA_LIBRARY", SIMT_LIBRARY, 1);
-  auto config = engine_config();
-  config.device = SNS_DEVICE_CUDA;
-  sns_engine e = nullptr;
-  EXPECT_EQ(SNS_OK, sns_engine_create(&config, &e)) << sns_last_error();
-  return Engine(e);
-}
 
 TEST(CudaCheck, EveryOpIsCheckedOnTheDevice) {
   const Engine engine = cuda_engine();

@@ -6,9 +6,8 @@
 #include <link.h>
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "abi_support.h"
+#include "abi_cuda_support.h"
 #include "malloc_counter.h"
 
 namespace sns_test {
@@ -28,7 +27,9 @@ bool not_the_executor() {
   return true;
 }
 
-void find_executor(void* symbol) {
+/// False if it cannot be found, or the counter is not there.
+bool find_executor() {
+  void* const symbol = dlsym(dlopen(SIMT_LIBRARY, RTLD_NOW), "sns_simt_control");
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* s) {
         uintptr_t begin = UINTPTR_MAX, end = 0;
@@ -44,29 +45,11 @@ void find_executor(void* symbol) {
         return 1;
       },
       symbol);
-}
-
-using Control = void (*)(const char*, int64_t);
-
-/// simt::control of the executor, whose code is then known.
-Control executor() {
-  void* const symbol = dlsym(dlopen(SIMT_LIBRARY, RTLD_NOW), "sns_simt_control");
-  find_executor(symbol);
-  return installed && simt_begin < simt_end ? reinterpret_cast<Control>(symbol) : nullptr;
-}
-
-Engine cuda_engine() {
-  setenv("SENSORIUM_CUDA_LIBRARY", SIMT_LIBRARY, 1);
-  auto config = engine_config();
-  config.device = SNS_DEVICE_CUDA;
-  sns_engine e = nullptr;
-  EXPECT_EQ(SNS_OK, sns_engine_create(&config, &e)) << sns_last_error();
-  return Engine(e);
+  return installed && simt_begin < simt_end;
 }
 
 TEST(CudaMalloc, IsNotCalledByARun) {
-  const Control control = executor();
-  ASSERT_NE(nullptr, control);
+  ASSERT_TRUE(find_executor());
   const Engine engine = cuda_engine();
   const Model model = make_model(engine.get());
   const Session session = make_session(model.get());
@@ -107,8 +90,7 @@ TEST(CudaMalloc, IsNotCalledByARun) {
 }
 
 TEST(CudaMalloc, IsNotCalledByAStreamOfSound) {
-  const Control control = executor();
-  ASSERT_NE(nullptr, control);
+  ASSERT_TRUE(find_executor());
   const Engine engine = cuda_engine();
   auto config = sized<sns_audio_stream_config>();
   config.log_mel = log_mel_config();

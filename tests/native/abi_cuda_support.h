@@ -31,15 +31,7 @@ inline Engine cuda_engine(int32_t precision = SNS_PRECISION_STRICT, int64_t capa
   return Engine(e);
 }
 
-inline double nmse(const float* got, const float* want, int64_t count) {
-  double error = 0, power = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double d = static_cast<double>(got[i]) - want[i];
-    error += d * d;
-    power += static_cast<double>(want[i]) * want[i];
-  }
-  return power > 0 ? error / power : error;
-}
+using sns::nmse;
 
 /// Text and finished tokens, without a compressor.
 inline Model text_model(sns_engine engine) {

@@ -265,53 +265,8 @@ TEST(AudioStream, BadSamplesAreRefusedAndNothingIsTaken) {
   expect_same(y, want, "after refusals");
 }
 
-// Any order of calls: nothing crashes, waits for ever or reads what is not there.
 TEST(AudioStream, AnyOrderOfCalls) {
-  const auto all = configs();
-  for (uint64_t seed = 100; seed < 130; ++seed) {
-    Random random(seed);
-    const LogMelConfig& config =
-        all[static_cast<size_t>(random.integer(0, static_cast<int64_t>(all.size()) - 1))].second;
-    const int64_t rate = random.coin() ? config.sample_rate : random.integer(1, 50000);
-    AudioStream stream(config, rate, random.integer(0, 2000));
-    const std::vector<float> x = noise(random, 5000);
-    std::vector<float> y(static_cast<size_t>(10 * config.n_mels));
-    int64_t frames = 0;
-    for (int call = 0; call < 300; ++call) {
-      switch (random.integer(0, 9)) {
-        case 0:
-          if (random.integer(0, 9) == 0) stream.finish();
-          break;
-        case 1:
-          if (random.integer(0, 9) == 0) {
-            stream.clear();
-            frames = 0;
-          }
-          break;
-        case 2:
-        case 3:
-        case 4: {
-          const int64_t ready = stream.frames(), want = random.integer(0, 10);
-          const int64_t got = stream.read(y.data(), want);
-          ASSERT_EQ(got, std::min(ready, want)) << seed;
-          frames += got;
-          ASSERT_EQ(stream.position(), frames);
-          for (int64_t i = 0; i < got * config.n_mels; ++i)
-            ASSERT_TRUE(std::isfinite(y[static_cast<size_t>(i)]));
-          break;
-        }
-        default: {
-          const int64_t n = random.integer(0, 5000);
-          if (stream.finished()) {
-            EXPECT_THROW(stream.push(x.data(), false, n), Error);
-          } else {
-            const int64_t taken = stream.push(x.data(), false, n);
-            ASSERT_TRUE(taken == std::min(n, stream.capacity()) || stream.frames() > 0) << seed;
-          }
-        }
-      }
-    }
-  }
+  for (uint64_t seed = 100; seed < 130; ++seed) any_order_of_calls(seed, 300, 5000, nullptr);
 }
 
 }  // namespace

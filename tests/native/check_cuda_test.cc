@@ -3,38 +3,20 @@
 
 #include "check/check.h"
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <random>
 
-#include "pipeline/cuda/device.h"
+#include "cuda_support.h"
 
 namespace sns {
 namespace {
 
-/// On the GPU if SENSORIUM_CUDA_LIBRARY names its library; SENSORIUM_REQUIRE_CUDA=1 allows nothing else.
-void* symbol(const char* name) {
-  const char* named = std::getenv("SENSORIUM_CUDA_LIBRARY");
-  const char* required = std::getenv("SENSORIUM_REQUIRE_CUDA");
-  if (required && *required && !(named && *named)) {
-    throw std::runtime_error("SENSORIUM_CUDA_LIBRARY is not set");
-  }
-  static void* const library = dlopen(named && *named ? named : SIMT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-  return library ? dlsym(library, name) : nullptr;
-}
-
 /// simt::control, where it is the executor.
 void control(const char* what, int64_t n) {
   using Control = void (*)(const char*, int64_t);
-  if (const auto call = reinterpret_cast<Control>(symbol("sns_simt_control"))) call(what, n);
-}
-
-const sns_cuda_table& table() {
-  const auto get = reinterpret_cast<sns_cuda_table_function>(symbol(SNS_CUDA_TABLE_SYMBOL));
-  if (!get) throw std::runtime_error(dlerror());
-  return *get();
+  if (const auto call = reinterpret_cast<Control>(cuda_symbol("sns_simt_control"))) call(what, n);
 }
 
 CudaDevicePtr device(const sns_cuda_table& of) {
@@ -53,7 +35,7 @@ class CheckCuda : public testing::TestWithParam<std::string> {};
 
 TEST_P(CheckCuda, EqualsTheOracle) {
   const OpCheck& op = check_of(GetParam());
-  const CudaDevicePtr gpu = device(table());
+  const CudaDevicePtr gpu = device(cuda_table());
   const char* fixed = std::getenv("SENSORIUM_SEED");
   const uint64_t seed = fixed ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
   std::printf("SENSORIUM_SEED=%llu\n", static_cast<unsigned long long>(seed));
@@ -103,7 +85,7 @@ gpu::Ops idle(gpu::Ops ops) {
 
 /// Of `cases` random cases by these kernels, how many are not what the oracle says.
 int failed(const std::string& op, const gpu::Ops& ops, int cases) {
-  sns_cuda_table planted = table();
+  sns_cuda_table planted = cuda_table();
   planted.ops = &ops;
   const CudaDevicePtr gpu = device(planted);
   int count = 0;
@@ -114,16 +96,16 @@ int failed(const std::string& op, const gpu::Ops& ops, int cases) {
 
 /// Outputs were poisoned, on the device too; only a case without outputs can pass.
 TEST_P(CheckCuda, SeesAKernelThatWritesNothing) {
-  const gpu::Ops ops = idle(*table().ops);
+  const gpu::Ops ops = idle(*cuda_table().ops);
   EXPECT_GE(failed(GetParam(), ops, 12), 4);
 }
 
 TEST(CheckCudaPlanted, ABiasThatIsLeftOut) {
-  gpu::Ops ops = *table().ops;
+  gpu::Ops ops = *cuda_table().ops;
   ops.linear = [](const LinearCudaWeights& w, const LinearArgs& args, Precision precision, void* stream) {
     LinearCudaWeights unbiased = w;
     unbiased.bias = nullptr;
-    return table().ops->linear(unbiased, args, precision, stream);
+    return cuda_table().ops->linear(unbiased, args, precision, stream);
   };
   const int count = failed("linear", ops, 20);
   EXPECT_GT(count, 2);
@@ -131,35 +113,35 @@ TEST(CheckCudaPlanted, ABiasThatIsLeftOut) {
 }
 
 TEST(CheckCudaPlanted, LowPrecisionWhereHighIsPromised) {
-  gpu::Ops ops = *table().ops;
+  gpu::Ops ops = *cuda_table().ops;
   ops.mlp = [](const LinearCudaWeights& up, const LinearCudaWeights& down, const MlpArgs& args, Precision,
                void* workspace, void* stream) {
-    return table().ops->mlp(up, down, args, Precision::kFast, workspace, stream);
+    return cuda_table().ops->mlp(up, down, args, Precision::kFast, workspace, stream);
   };
   EXPECT_GT(failed("mlp", ops, 8), 4);
 }
 
 TEST(CheckCudaPlanted, ARowTooMany) {
-  gpu::Ops ops = *table().ops;
+  gpu::Ops ops = *cuda_table().ops;
   ops.layer_norm = [](const LayerNormArgs& args, void* stream) {
     LayerNormArgs more = args;
     if (args.ldx == args.dim && args.ldy == args.dim && args.dim <= 64) ++more.rows;
-    return table().ops->layer_norm(more, stream);
+    return cuda_table().ops->layer_norm(more, stream);
   };
   EXPECT_GT(failed("layer_norm", ops, 40), 1);
 }
 
 TEST(CheckCudaPlanted, OneIdThatIsWrong) {
-  gpu::Ops ops = *table().ops;
+  gpu::Ops ops = *cuda_table().ops;
   ops.top_k = [](const TopKCudaVectors& vectors, const TopKArgs& args, void* workspace, void* stream) {
-    const int status = table().ops->top_k(vectors, args, workspace, stream);
-    return status || args.n == 0 ? status : table().runtime->fill(args.ids, 1, sizeof(int64_t), stream);
+    const int status = cuda_table().ops->top_k(vectors, args, workspace, stream);
+    return status || args.n == 0 ? status : cuda_table().runtime->fill(args.ids, 1, sizeof(int64_t), stream);
   };
   EXPECT_GT(failed("top_k", ops, 8), 4);
 }
 
 TEST(CheckCudaPlanted, AKernelThatFails) {
-  gpu::Ops ops = *table().ops;
+  gpu::Ops ops = *cuda_table().ops;
   ops.rms_norm = [](const RmsNormArgs&, void*) { return 9; };  // an invalid configuration
   EXPECT_THROW(failed("rms_norm", ops, 1), Error);
 }

@@ -7,16 +7,6 @@
 
 namespace sns {
 
-inline double nmse(const float* got, const float* want, int64_t count) {
-  double error = 0, power = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double d = static_cast<double>(got[i]) - want[i];
-    error += d * d;
-    power += static_cast<double>(want[i]) * want[i];
-  }
-  return power > 0 ? error / power : error;
-}
-
 /// The items as a request of so many sequences, one after the other.
 inline std::vector<Item> request(const std::vector<OwnedItem>& items, int64_t sequences = 1) {
   std::vector<Item> list;

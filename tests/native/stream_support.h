@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "check/guarded.h"
+#include "core/status.h"
 #include "pipeline/audio_stream.h"
 
 namespace sns {
@@ -152,6 +154,54 @@ inline void expect_same(const std::vector<float>& got, const std::vector<float>&
   ASSERT_EQ(got.size(), want.size()) << what;
   if (want.empty()) return;
   ASSERT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)), 0) << what;
+}
+
+/// Any order of calls: nothing crashes, waits for ever or reads what is not there. most: samples of one push.
+inline void any_order_of_calls(uint64_t seed, int calls, int64_t most,
+                               const std::shared_ptr<const CudaDevice>& device) {
+  const auto all = configs();
+  Random random(seed);
+  const LogMelConfig& config =
+      all[static_cast<size_t>(random.integer(0, static_cast<int64_t>(all.size()) - 1))].second;
+  const int64_t rate = random.coin() ? config.sample_rate : random.integer(1, 50000);
+  AudioStream stream(config, rate, random.integer(0, 2000), device);
+  const std::vector<float> x = noise(random, most);
+  std::vector<float> y(static_cast<size_t>(10 * config.n_mels));
+  int64_t frames = 0;
+  for (int call = 0; call < calls; ++call) {
+    switch (random.integer(0, 9)) {
+      case 0:
+        if (random.integer(0, 9) == 0) stream.finish();
+        break;
+      case 1:
+        if (random.integer(0, 9) == 0) {
+          stream.clear();
+          frames = 0;
+        }
+        break;
+      case 2:
+      case 3:
+      case 4: {
+        const int64_t ready = stream.frames(), want = random.integer(0, 10);
+        const int64_t got = stream.read(y.data(), want);
+        ASSERT_EQ(got, std::min(ready, want)) << seed;
+        frames += got;
+        ASSERT_EQ(stream.position(), frames);
+        for (int64_t i = 0; i < got * config.n_mels; ++i)
+          ASSERT_TRUE(std::isfinite(y[static_cast<size_t>(i)]));
+        break;
+      }
+      default: {
+        const int64_t n = random.integer(0, most);
+        if (stream.finished()) {
+          EXPECT_THROW(stream.push(x.data(), false, n), Error);
+        } else {
+          const int64_t taken = stream.push(x.data(), false, n);
+          ASSERT_TRUE(taken == std::min(n, stream.capacity()) || stream.frames() > 0) << seed;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace sns

@@ -73,10 +73,7 @@ Parity random_case(uint64_t seed, const Kernels& kernels) {
     error = error == 0 ? 0 : error / std::max(scale[static_cast<size_t>(i)], 1e-300);
     if (!(error <= p.error)) p.error = error;
   }
-  p.guards_ok = y.intact() && scratch_ok;
-  for (int64_t i = 0; i < a.rows && !in_place; ++i) {
-    for (int64_t c = a.dim; c < a.ldy; ++c) p.guards_ok &= std::isnan(y[i * a.ldy + c]);
-  }
+  p.guards_ok = (in_place ? y.intact() : y.rows_intact(a.rows, a.dim, a.ldy)) && scratch_ok;
   return p;
 }
 
