@@ -101,7 +101,6 @@ constexpr int64_t ops_layout() {
                             sizeof(LogMelCudaArgs),
                             sizeof(LogMelCudaItem),
                             sizeof(ResizeU8Pass),
-                            sizeof(ResizeU8Args),
                             sizeof(ResizeF32Cuda),
                             sizeof(ResizeF32Args),
                             sizeof(SegmentMeanArgs),
