@@ -9,14 +9,9 @@ namespace {
 constexpr int64_t kGuard = 256;  // keeps the payload as aligned as the block
 constexpr unsigned char kGuardByte = 0xA5, kPoison = 0xFF;
 
-CudaDevicePtr entered(CudaDevicePtr device) {
-  device->enter();
-  return device;
-}
-
 }  // namespace
 
-CudaCase::CudaCase(CudaDevicePtr device) : device_(entered(std::move(device))), stream_(device_) {}
+CudaCase::CudaCase(const CudaDevicePtr& device) : device_(entered(device)), stream_(device_) {}
 
 void* CudaCase::place(const void* host, int64_t bytes, bool back) {
   if (!host) return nullptr;

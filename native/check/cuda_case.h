@@ -11,7 +11,7 @@ namespace sns {
 /// stands between guard bytes; workspaces hold NaNs.
 class CudaCase {
  public:
-  explicit CudaCase(CudaDevicePtr device);
+  explicit CudaCase(const CudaDevicePtr& device);
   /// The device's copy of p [count]; null for null. What lies within memory that is there already is that
   /// memory: operands that overlap on the host overlap on the device, the largest given first.
   template <class T>

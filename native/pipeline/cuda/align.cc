@@ -10,19 +10,6 @@ constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kLogits = int64_t{1} << 18;  // of one turn, and values of its rows: what bounds the memory
 constexpr int kTensors = 6;                    // weight, bias, down, its bias, up, its bias
 
-CudaDevicePtr entered(CudaDevicePtr device) {
-  device->enter();
-  return device;
-}
-
-void* room(CudaBlock& block, const CudaDevicePtr& device, CudaBlock::Place place, int64_t bytes) {
-  if (block.size() < bytes) {
-    block = CudaBlock();  // not both at once
-    block = CudaBlock(device, place, bytes);
-  }
-  return block.data();
-}
-
 /// Work that an exception leaves behind must be done before the caller's memory goes.
 struct Finish {
   const CudaStream& stream;
@@ -185,7 +172,7 @@ class CudaSide {
 
 }  // namespace
 
-CudaAlign::CudaAlign(CudaDevicePtr device) : stream_(entered(std::move(device))) {}
+CudaAlign::CudaAlign(const CudaDevicePtr& device) : stream_(entered(device)) {}
 
 void CudaAlign::logits(const float* a, int64_t n, const float* b, int64_t m, int64_t dim, float logit_scale,
                        float logit_bias, float* out) {

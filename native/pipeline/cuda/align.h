@@ -11,7 +11,7 @@ namespace sns {
 /// device memory of the largest so far is kept.
 class CudaAlign {
  public:
-  explicit CudaAlign(CudaDevicePtr device);
+  explicit CudaAlign(const CudaDevicePtr& device);
   /// contrastive_logits_cpu on the GPU.
   void logits(const float* a, int64_t n, const float* b, int64_t m, int64_t dim, float logit_scale,
               float logit_bias, float* out);

@@ -58,6 +58,12 @@ class CudaDevice {
 };
 using CudaDevicePtr = std::shared_ptr<const CudaDevice>;
 
+/// The device, after it has become this thread's: for initializers, which come before anything else is done.
+inline const CudaDevicePtr& entered(const CudaDevicePtr& device) {
+  device->enter();
+  return device;
+}
+
 /// A block of device memory (or page-locked host memory). Move-only.
 class CudaBlock {
  public:
@@ -91,6 +97,15 @@ class CudaBlock {
   void* data_ = nullptr;
   int64_t size_ = 0;
 };
+
+/// Of a block that grows: at least so many bytes, of which nothing is kept.
+inline void* room(CudaBlock& block, const CudaDevicePtr& device, CudaBlock::Place place, int64_t bytes) {
+  if (block.size() < bytes) {
+    block = CudaBlock();  // not both at once
+    block = CudaBlock(device, place, bytes);
+  }
+  return block.data();
+}
 
 /// An array on the device with what the host had; the host's may go. Empty when `host` is null.
 template <class T>

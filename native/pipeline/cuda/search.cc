@@ -7,11 +7,6 @@ namespace {
 
 constexpr int64_t kQueries = 256;  // of one turn: what bounds the memory
 
-const CudaDevicePtr& entered(const CudaDevicePtr& device) {
-  device->enter();
-  return device;
-}
-
 /// Queries, ids and scores of one turn, the same on both sides.
 struct Turn {
   float* queries;
@@ -39,19 +34,15 @@ CudaSearch::CudaSearch(CudaDevicePtr device, const float* vectors, int64_t count
 void CudaSearch::run(const TopKArgs& args) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const CudaDevicePtr& device = entered(stream_.device_pointer());
-  const auto room = [&](CudaBlock& block, CudaBlock::Place place, int64_t bytes) {
-    if (block.size() < bytes) block = CudaBlock(device, place, bytes);
-    return block.data();
-  };
   const int64_t dim = vectors_.dim, k = args.k, most = std::min(args.n, kQueries);
   const int64_t bytes = Turn(nullptr, most, dim, k).bytes;
-  const Turn host(room(host_, CudaBlock::Place::kHost, bytes), most, dim, k);
-  const Turn there(room(device_, CudaBlock::Place::kDevice, bytes), most, dim, k);
+  const Turn host(room(host_, device, CudaBlock::Place::kHost, bytes), most, dim, k);
+  const Turn there(room(device_, device, CudaBlock::Place::kDevice, bytes), most, dim, k);
   TopKArgs a = args;
   a.queries = there.queries, a.ids = there.ids, a.scores = there.scores;
   for (int64_t first = 0; first < args.n; first += kQueries) {
     a.n = std::min(args.n - first, kQueries);
-    void* workspace = room(workspace_, CudaBlock::Place::kDevice,
+    void* workspace = room(workspace_, device, CudaBlock::Place::kDevice,
                            static_cast<int64_t>(device->ops().top_k_workspace(vectors_, a)));
     std::copy_n(args.queries + first * dim, a.n * dim, host.queries);
     stream_.copy_in(there.queries, host.queries, a.n * dim * static_cast<int64_t>(sizeof(float)));

@@ -42,7 +42,7 @@ CudaSession::CudaSession(std::shared_ptr<const Model> model, const SessionLimits
       weights_(*model_.cuda()),
       limits_(limits),
       sizes_{limits.max_items, limits.max_tokens, limits.max_sequences},
-      stream_((weights_.device()->enter(), weights_.device())),
+      stream_(entered(weights_.device())),
       graphs_(weights_.device(), kGraphs, key_size()),
       key_(key_size()),
       cu_items_host_(limits.max_items + 1) {

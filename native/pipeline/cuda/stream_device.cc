@@ -13,16 +13,11 @@ constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kStaged = 65536;             // samples on their way before one waits for them
 constexpr int64_t kRows = CudaFftPlan::kRows;  // frames that are computed at once
 
-/// Of this thread, before anything is made.
-CudaDevicePtr entered(CudaDevicePtr device) {
-  device->enter();
-  return device;
-}
-
 }  // namespace
 
-CudaStreamDevice::CudaStreamDevice(CudaDevicePtr device, const ResampleFilter& filter, const LogMelPlan& plan)
-    : device_(entered(std::move(device))), stream_(device_) {
+CudaStreamDevice::CudaStreamDevice(const CudaDevicePtr& device, const ResampleFilter& filter,
+                                   const LogMelPlan& plan)
+    : device_(entered(device)), stream_(device_) {
   const std::shared_ptr<const CudaFft> fft = fft_for(*device_, plan.config(), "n_fft");
   filter_block_ = CudaBlock::packed(device_, resample_cuda_bytes(filter), [&](void* host, void* on_device) {
     filter_ = pack_resample_cuda(filter, host, on_device);

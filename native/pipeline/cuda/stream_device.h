@@ -15,7 +15,7 @@ namespace sns {
 class CudaStreamDevice final : public StreamDevice {
  public:
   /// Throws kUnavailable where n_fft needs cuFFT and there is none.
-  CudaStreamDevice(CudaDevicePtr device, const ResampleFilter& filter, const LogMelPlan& plan);
+  CudaStreamDevice(const CudaDevicePtr& device, const ResampleFilter& filter, const LogMelPlan& plan);
   float* allocate(int64_t count) override;
   int64_t bytes() const override;
   void put(float* to, const void* samples, bool s16, int64_t count) override;
