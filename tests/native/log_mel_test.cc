@@ -7,6 +7,7 @@
 
 #include "check/guarded.h"
 #include "core/status.h"
+#include "ops/log_mel/log_mel_check.h"
 #include "ops/log_mel/log_mel_plan.h"
 #include "parity.h"
 
@@ -64,38 +65,8 @@ double worst(const std::vector<float>& y, const std::vector<double>& want) {
   return error;
 }
 
-LogMelConfig whisper() {
-  LogMelConfig c;
-  c.hop = 160;
-  c.n_mels = 80;
-  c.mel_scale = MelScale::kSlaney;
-  c.slaney_norm = 1;
-  c.drop_last_frame = 1;
-  c.log = LogKind::kLog10;
-  c.clip = ClipRange::kClipMax;
-  c.clip_range = 8;
-  c.out_scale = 0.25;
-  c.out_shift = 1;
-  c.mel_major = 1;
-  return c;
-}
-
-LogMelConfig kaldi() {
-  LogMelConfig c;
-  c.n_fft = 512;
-  c.hop = 160;
-  c.window = Window::kPovey;
-  c.window_centred = 0;
-  c.padding = FramePadding::kNone;
-  c.remove_dc = 1;
-  c.preemphasis = 0.97;
-  c.f_min = 20;
-  c.n_mels = 80;
-  c.mel_scale = MelScale::kKaldi;
-  c.log = LogKind::kLn;
-  c.floor = 1.1920928955078125e-7;
-  return c;
-}
+LogMelConfig whisper() { return whisper_log_mel(80); }
+LogMelConfig kaldi() { return kaldi_log_mel(80); }
 
 // Products of 2, 3 and 5; a sample of the others, odd and prime ones among them.
 bool tried(int64_t n) {

@@ -13,6 +13,7 @@
 
 #include "check/guarded.h"
 #include "core/status.h"
+#include "ops/log_mel/log_mel_check.h"
 #include "pipeline/audio_stream.h"
 
 namespace sns {
@@ -32,32 +33,12 @@ inline std::vector<std::pair<const char*, LogMelConfig>> configs() {
   std::vector<std::pair<const char*, LogMelConfig>> all;
   all.emplace_back("torchaudio", base(400, 400, 200, FramePadding::kReflect));
   all.back().second.n_mels = 128;
-  LogMelConfig librosa = base(2048, 2048, 512, FramePadding::kZero);
-  librosa.sample_rate = 22050;
-  librosa.mel_scale = MelScale::kSlaney;
-  all.emplace_back("librosa", librosa);
-  LogMelConfig whisper = base(400, 400, 160, FramePadding::kReflect);
-  whisper.n_mels = 80;
-  whisper.mel_scale = MelScale::kSlaney;
-  whisper.slaney_norm = 1;
-  whisper.drop_last_frame = 1;
-  whisper.log = LogKind::kLog10;
+  all.emplace_back("librosa", librosa_log_mel());
+  LogMelConfig whisper = whisper_log_mel(80);
   whisper.clip = ClipRange::kFixedMax;
-  whisper.clip_range = 8;
   whisper.clip_maximum = 1.5;
-  whisper.out_scale = 0.25;
-  whisper.out_shift = 1;
-  whisper.mel_major = 1;
   all.emplace_back("whisper", whisper);
-  LogMelConfig kaldi = base(512, 400, 160, FramePadding::kNone);
-  kaldi.window = Window::kPovey;
-  kaldi.window_centred = 0;
-  kaldi.remove_dc = 1;
-  kaldi.preemphasis = 0.97;
-  kaldi.f_min = 20;
-  kaldi.mel_scale = MelScale::kKaldi;
-  kaldi.log = LogKind::kLn;
-  kaldi.floor = 1.1920929e-7;
+  const LogMelConfig kaldi = kaldi_log_mel(20);
   all.emplace_back("kaldi", kaldi);
   LogMelConfig edges = kaldi;
   edges.padding = FramePadding::kKaldiReflect;

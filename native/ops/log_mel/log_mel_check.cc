@@ -10,6 +10,7 @@
 #include "check/cuda_case.h"
 #include "check/guarded.h"
 #include "ops/log_mel/log_mel_check.h"
+#include "pipeline/cuda/stages.h"
 
 namespace sns {
 namespace {
@@ -137,6 +138,50 @@ double unnormalised_error(const LogMelConfig& config, const LogMelArgs& args, co
 
 }  // namespace
 
+LogMelConfig whisper_log_mel(int64_t n_mels) {
+  LogMelConfig c;
+  c.hop = 160;
+  c.n_mels = n_mels;
+  c.mel_scale = MelScale::kSlaney;
+  c.slaney_norm = 1;
+  c.drop_last_frame = 1;
+  c.log = LogKind::kLog10;
+  c.clip = ClipRange::kClipMax;
+  c.clip_range = 8;
+  c.out_scale = 0.25;
+  c.out_shift = 1;
+  c.mel_major = 1;
+  return c;
+}
+
+LogMelConfig kaldi_log_mel(int64_t n_mels) {
+  LogMelConfig c;
+  c.n_fft = 512;
+  c.hop = 160;
+  c.window = Window::kPovey;
+  c.window_centred = 0;
+  c.padding = FramePadding::kNone;
+  c.remove_dc = 1;
+  c.preemphasis = 0.97;
+  c.f_min = 20;
+  c.n_mels = n_mels;
+  c.mel_scale = MelScale::kKaldi;
+  c.log = LogKind::kLn;
+  c.floor = 1.1920928955078125e-7;
+  return c;
+}
+
+LogMelConfig librosa_log_mel() {
+  LogMelConfig c;
+  c.sample_rate = 22050;
+  c.n_fft = c.win_length = 2048;
+  c.hop = 512;
+  c.padding = FramePadding::kZero;
+  c.mel_scale = MelScale::kSlaney;
+  c.slaney_norm = 1;
+  return c;
+}
+
 Parity log_mel_parity(uint64_t seed, const LogMelKernel& kernel) {
   Random random(seed);
   const LogMelConfig c = random_config(random);
@@ -222,21 +267,32 @@ LogMelCudaPlan pack(CudaCase& c, const LogMelPlan& plan) {
                   [&](void* host, void* device) { return pack_log_mel_cuda(plan, host, device); });
 }
 
-/// One clip, with or without its output.
-LogMelCudaArgs batch_of_one(CudaCase& c, const LogMelPlan& plan, const LogMelArgs& args, bool output) {
+/// Clips, with or without their outputs.
+LogMelCudaArgs batch(CudaCase& c, const LogMelPlan& plan, const std::vector<LogMelArgs>& clips, bool output) {
   const LogMelConfig& config = plan.config();
-  LogMelCudaItem item;
-  item.sample_count = args.sample_count;
-  item.frames = plan.frames(args.sample_count);
-  item.samples =
-      args.s16 ? static_cast<const void*>(c.in(static_cast<const int16_t*>(args.samples), args.sample_count))
-               : c.in(static_cast<const float*>(args.samples), args.sample_count);
-  if (output) {
-    item.y = config.mel_major ? c.out(args.y, config.n_mels, item.frames, args.ldy)
-                              : c.out(args.y, item.frames, config.n_mels, args.ldy);
+  LogMelCudaArgs args;
+  args.count = static_cast<int64_t>(clips.size());
+  std::vector<LogMelCudaItem> items(clips.size());
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const LogMelArgs& clip = clips[i];
+    LogMelCudaItem& item = items[i];
+    args.s16 = clip.s16;
+    item.sample_count = clip.sample_count;
+    item.frames = plan.frames(clip.sample_count);
+    item.first_frame = args.max_frames;
+    item.samples =
+        clip.s16
+            ? static_cast<const void*>(c.in(static_cast<const int16_t*>(clip.samples), clip.sample_count))
+            : c.in(static_cast<const float*>(clip.samples), clip.sample_count);
+    if (output) {
+      item.y = config.mel_major ? c.out(clip.y, config.n_mels, item.frames, clip.ldy)
+                                : c.out(clip.y, item.frames, config.n_mels, clip.ldy);
+    }
+    item.ldy = clip.ldy;
+    args.max_frames += item.frames;
   }
-  item.ldy = args.ldy;
-  return {c.in(&item, 1), 1, item.frames, args.s16};
+  args.items = c.in(items.data(), args.count);
+  return args;
 }
 
 /// Frames, a direct transform of each in place of a library's, the rest from its spectrum.
@@ -244,7 +300,7 @@ template <class T>
 bool through_spectrum(const CudaDevicePtr& device, const LogMelPlan& plan, const LogMelArgs& args) {
   CudaCase first(device);
   const LogMelCudaPlan packed = pack(first, plan);
-  const LogMelCudaArgs a = batch_of_one(first, plan, args, false);
+  const LogMelCudaArgs a = batch(first, plan, {args}, false);
   const int64_t n = 2 * packed.half, bins = packed.half + 1;
   std::vector<T> frames(static_cast<size_t>(a.max_frames * n));
   first.check(
@@ -269,7 +325,7 @@ bool through_spectrum(const CudaDevicePtr& device, const LogMelPlan& plan, const
   }
   CudaCase second(device);
   const LogMelCudaPlan again = pack(second, plan);
-  const LogMelCudaArgs b = batch_of_one(second, plan, args, true);
+  const LogMelCudaArgs b = batch(second, plan, {args}, true);
   void* workspace = second.workspace(second.ops().log_mel_workspace(again, 1));
   const void* input = second.in(spectrum.data(), b.max_frames * bins);
   second.check(second.ops().log_mel_spectrum(again, b, input, workspace, second.stream()),
@@ -279,16 +335,9 @@ bool through_spectrum(const CudaDevicePtr& device, const LogMelPlan& plan, const
 
 Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
   return log_mel_parity(seed, [&](const LogMelPlan& plan, const LogMelArgs& args) {
-    CudaCase c(device);
-    const LogMelCudaPlan packed = pack(c, plan);
-    if (!log_mel_cuda_fused(plan.config())) {
-      return packed.wide ? through_spectrum<double>(device, plan, args)
-                         : through_spectrum<float>(device, plan, args);
-    }
-    const LogMelCudaArgs a = batch_of_one(c, plan, args, true);
-    void* workspace = c.workspace(c.ops().log_mel_workspace(packed, 1));
-    c.check(c.ops().log_mel(packed, a, workspace, c.stream()), "log_mel");
-    return c.done();
+    if (log_mel_cuda_fused(plan.config())) return log_mel_on_cuda(device, plan, {args}, false);
+    return plan.tables().wide ? through_spectrum<double>(device, plan, args)
+                              : through_spectrum<float>(device, plan, args);
   });
 }
 
@@ -327,55 +376,26 @@ Work work(const char* name, const LogMelConfig& config, int64_t seconds) {
 }
 
 std::vector<Work> works() {
-  LogMelConfig whisper;
-  whisper.hop = 160;
-  whisper.n_mels = 80;
-  whisper.mel_scale = MelScale::kSlaney;
-  whisper.slaney_norm = 1;
-  whisper.drop_last_frame = 1;
-  whisper.log = LogKind::kLog10;
-  whisper.clip = ClipRange::kClipMax;
-  whisper.clip_range = 8;
-  whisper.out_scale = 0.25;
-  whisper.out_shift = 1;
-  whisper.mel_major = 1;
-  LogMelConfig whisper128 = whisper;
-  whisper128.n_mels = 128;
-
-  LogMelConfig ast;
-  ast.n_fft = 512;
-  ast.hop = 160;
+  LogMelConfig ast = kaldi_log_mel(128);
+  ast.window = Window::kHann;
   ast.window_periodic = 0;
-  ast.window_centred = 0;
-  ast.padding = FramePadding::kNone;
-  ast.remove_dc = 1;
-  ast.preemphasis = 0.97;
-  ast.f_min = 20;
-  ast.mel_scale = MelScale::kKaldi;
-  ast.log = LogKind::kLn;
-  ast.floor = 1.1920928955078125e-7;
   ast.out_scale = 1 / (2 * 4.5689974);
   ast.out_shift = 4.2677393 / (2 * 4.5689974);
 
   LogMelConfig torchaudio;
   torchaudio.mel_major = 1;
 
-  LogMelConfig librosa = torchaudio;
-  librosa.sample_rate = 22050;
-  librosa.n_fft = librosa.win_length = 2048;
-  librosa.hop = 512;
-  librosa.padding = FramePadding::kZero;
-  librosa.mel_scale = MelScale::kSlaney;
-  librosa.slaney_norm = 1;
+  LogMelConfig librosa = librosa_log_mel();
+  librosa.mel_major = 1;
   LogMelConfig librosa_db = librosa;
   librosa_db.log = LogKind::kDecibel;
   librosa_db.clip = ClipRange::kClipMax;
   librosa_db.clip_range = 80;
 
   std::vector<Work> all;
-  all.push_back(work("Whisper 80, 10 s", whisper, 10));
-  all.push_back(work("Whisper 80, 30 s", whisper, 30));
-  all.push_back(work("Whisper 128, 30 s", whisper128, 30));
+  all.push_back(work("Whisper 80, 10 s", whisper_log_mel(80), 10));
+  all.push_back(work("Whisper 80, 30 s", whisper_log_mel(80), 30));
+  all.push_back(work("Whisper 128, 30 s", whisper_log_mel(128), 30));
   all.push_back(work("AST/Kaldi 128, 10 s", ast, 10));
   all.push_back(work("torchaudio mel 128 hop 200, 10 s", torchaudio, 10));
   all.push_back(work("librosa mel 128 n_fft 2048 22.05 kHz, 10 s", librosa, 10));
@@ -384,6 +404,27 @@ std::vector<Work> works() {
 }
 
 }  // namespace
+
+bool log_mel_on_cuda(const CudaDevicePtr& device, const LogMelPlan& plan,
+                     const std::vector<LogMelArgs>& clips, bool through_fft) {
+  CudaCase c(device);
+  const LogMelCudaPlan packed = pack(c, plan);
+  const LogMelCudaArgs args = batch(c, plan, clips, true);
+  void* workspace = c.workspace(c.ops().log_mel_workspace(packed, args.count));
+  CudaStream stream(device);
+  stream.borrow(c.stream());
+  if (!through_fft) {
+    run_log_mel(stream, packed, nullptr, args, nullptr, nullptr, workspace);
+    return c.done();
+  }
+  const int64_t n = 2 * packed.half, rows = round_up(args.max_frames, CudaFftPlan::kRows);
+  const int64_t value = packed.wide ? sizeof(double) : sizeof(float);
+  const CudaFftPlan fft(device->fft(), n, packed.wide);
+  void* windows = c.workspace(static_cast<size_t>(rows * n * value));
+  void* spectrum = c.workspace(static_cast<size_t>(rows * (n + 2) * value));
+  run_log_mel(stream, packed, &fft, args, windows, spectrum, workspace);
+  return c.done();
+}
 
 OpCheck log_mel_check() { return {"log_mel", parity, works, cuda_parity}; }
 
