@@ -106,6 +106,24 @@ __device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) {
 __device__ inline double multiply(double a, double b) { return __dmul_rn(a, b); }
 __device__ inline double add(double a, double b) { return __dadd_rn(a, b); }
 
+/// sum + Σ pair[i]·bytes[i]: two int16 by the lower or the upper two of four bytes.
+__device__ inline int32_t dot_lower(uint32_t pair, uint32_t bytes, int32_t sum) {
+  asm("dp2a.lo.s32.u32 %0, %1, %2, %0;" : "+r"(sum) : "r"(pair), "r"(bytes));
+  return sum;
+}
+__device__ inline int32_t dot_upper(uint32_t pair, uint32_t bytes, int32_t sum) {
+  asm("dp2a.hi.s32.u32 %0, %1, %2, %0;" : "+r"(sum) : "r"(pair), "r"(bytes));
+  return sum;
+}
+
+/// Each clipped to a byte; the first is the lowest.
+__device__ inline uint32_t saturate_bytes(int32_t a, int32_t b, int32_t c, int32_t d) {
+  uint32_t upper, all;
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, 0;" : "=r"(upper) : "r"(d), "r"(c));
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(all) : "r"(b), "r"(a), "r"(upper));
+  return all;
+}
+
 /// Two floats rounded to nearest even as packed bfloat16, `low` in the lower half.
 __device__ inline uint32_t pack_bf16(float low, float high) {
   uint32_t packed;

@@ -22,6 +22,7 @@
 #include "ops/top_k/top_k_cuda.h"
 #include "ops/vector_quantize/kmeans_cuda.h"
 #include "ops/vector_quantize/vector_quantize_cuda.h"
+#include "ops/yuv/yuv_cuda.h"
 
 namespace sns::gpu {
 
@@ -46,6 +47,7 @@ struct Ops {
   decltype(&log_mel_linear_cuda) log_mel_linear;
   decltype(&log_mel_frames_cuda) log_mel_frames;
   decltype(&log_mel_spectrum_cuda) log_mel_spectrum;
+  decltype(&yuv_cuda) yuv;
   decltype(&resize_u8_cuda) resize_u8;
   decltype(&resize_f32_cuda) resize_f32;
   decltype(&segment_mean_cuda) segment_mean;
@@ -100,6 +102,8 @@ constexpr int64_t ops_layout() {
                             sizeof(LogMelCudaPlan),
                             sizeof(LogMelCudaArgs),
                             sizeof(LogMelCudaItem),
+                            sizeof(YuvCuda),
+                            sizeof(YuvArgs),
                             sizeof(ResizeU8Pass),
                             sizeof(ResizeF32Cuda),
                             sizeof(ResizeF32Args),

@@ -25,6 +25,7 @@ const Ops kOps = {
     log_mel_linear_cuda,
     log_mel_frames_cuda,
     log_mel_spectrum_cuda,
+    yuv_cuda,
     resize_u8_cuda,
     resize_f32_cuda,
     segment_mean_cuda,

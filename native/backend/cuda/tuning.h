@@ -79,6 +79,14 @@ inline int64_t attention_splits(int64_t blocks, int64_t key_tiles, int64_t multi
   return 1;
 }
 
+/// Video's colours: a block makes kRows × kColumns pixels, a lane kVector columns of a row. kChromaRows are
+/// the most that a tile's windows span, whatever the height.
+struct YuvTile {
+  static constexpr int kVector = 4, kColumns = 32 * kVector;
+  static constexpr int kRowsPerWarp = 2, kWarps = 8, kThreads = 32 * kWarps, kRows = kRowsPerWarp * kWarps;
+  static constexpr int kChromaRows = kRows / 2 + 4;
+};
+
 /// Exact search: queries that share a vector in registers (where k leaves room for their lists), warps that a
 /// multiprocessor is given, and queries of one launch, which bound the workspace.
 constexpr int kTopKTile = 4;

@@ -1,9 +1,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "check/check.h"
+#include "check/cuda_case.h"
 #include "check/guarded.h"
-#include "ops/yuv/yuv.h"
+#include "ops/yuv/yuv_check.h"
+#include "ops/yuv/yuv_cuda.h"
 
 namespace sns {
 namespace {
@@ -30,7 +31,9 @@ struct Plane {
   }
 };
 
-Parity parity(uint64_t seed, Parallel& parallel) {
+}  // namespace
+
+Parity yuv_parity(uint64_t seed, const std::function<bool(const YuvArgs& args)>& kernel) {
   Random random(seed);
   YuvArgs args;
   args.height = random.integer(kYuvLeast, random.integer(0, 3) == 0 ? 200 : 40);
@@ -51,15 +54,14 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   args.ldrgb = width + (random.coin() ? random.integer(1, 40) : 0);
   Guarded<uint8_t> rgb((args.height - 1) * args.ldrgb + width), before(rgb.size());
   args.rgb = rgb.data();
-  Guarded<unsigned char> scratch(static_cast<int64_t>(yuv_scratch(args, parallel.threads())));
-  yuv_cpu(args, scratch.data(), parallel);
+  const bool scratch_ok = kernel(args);
 
   AlignedArray<uint8_t> ref(args.height * width);
   yuv_ref(args, ref.data());
   Parity p;
   p.shape = describe(args);
   p.measure = "mismatches";
-  p.guards_ok = rgb.intact() && scratch.intact();
+  p.guards_ok = rgb.intact() && scratch_ok;
   for (int64_t i = 0; i < rgb.size(); ++i) {
     const int64_t row = i / args.ldrgb, column = i % args.ldrgb;
     if (column < width) {
@@ -69,6 +71,31 @@ Parity parity(uint64_t seed, Parallel& parallel) {
     }
   }
   return p;
+}
+
+namespace {
+
+Parity parity(uint64_t seed, Parallel& parallel) {
+  return yuv_parity(seed, [&](const YuvArgs& args) {
+    Guarded<unsigned char> scratch(static_cast<int64_t>(yuv_scratch(args, parallel.threads())));
+    yuv_cpu(args, scratch.data(), parallel);
+    return scratch.intact();
+  });
+}
+
+Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
+  return yuv_parity(seed, [&](YuvArgs a) {
+    CudaCase c(device);
+    const auto tables = c.packed(
+        yuv_cuda_bytes(a), [&](void* host, void* on_device) { return pack_yuv_cuda(a, host, on_device); });
+    const int64_t half_h = ceil_div(a.height, 2), half_w = ceil_div(a.width, 2);
+    a.rgb = c.out(a.rgb, a.height, 3 * a.width, a.ldrgb);
+    a.y = c.in(a.y, a.height, a.width, a.ldy);
+    a.u = c.in(a.u, half_h, half_w, a.ldu);
+    a.v = c.in(a.v, half_h, half_w, a.ldv);
+    c.check(c.ops().yuv(tables, a, c.stream()), "yuv");
+    return c.done();
+  });
 }
 
 /// Buffers of one timed shape; the scratch grows to the number of threads at the first run.
@@ -111,6 +138,6 @@ std::vector<Work> works() { return {yuv_work(360, 640), yuv_work(1080, 1920)}; }
 
 }  // namespace
 
-OpCheck yuv_check() { return {"yuv", parity, works, nullptr}; }
+OpCheck yuv_check() { return {"yuv", parity, works, cuda_parity}; }
 
 }  // namespace sns

@@ -211,6 +211,20 @@ inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) { ldmatrix(r, r
 inline double multiply(double a, double b) { return a * b; }
 inline double add(double a, double b) { return a + b; }
 
+inline int32_t dot2(uint32_t pair, uint32_t bytes, int32_t sum) {
+  const int low = static_cast<int16_t>(pair), high = static_cast<int16_t>(pair >> 16);
+  const auto first = static_cast<int>(bytes & 255), second = static_cast<int>(bytes >> 8 & 255);
+  return static_cast<int32_t>(static_cast<uint32_t>(sum) +
+                              static_cast<uint32_t>(low * first + high * second));
+}
+inline int32_t dot_lower(uint32_t pair, uint32_t bytes, int32_t sum) { return dot2(pair, bytes, sum); }
+inline int32_t dot_upper(uint32_t pair, uint32_t bytes, int32_t sum) { return dot2(pair, bytes >> 16, sum); }
+
+inline uint32_t saturate_bytes(int32_t a, int32_t b, int32_t c, int32_t d) {
+  const auto byte = [](int32_t x) { return static_cast<uint32_t>(std::clamp(x, 0, 255)); };
+  return byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24;
+}
+
 inline uint32_t pack_bf16(float low, float high) {
   ::simt::require_capability(80, "cvt to bfloat16");
   return to_bf16(low) | static_cast<uint32_t>(to_bf16(high)) << 16;
