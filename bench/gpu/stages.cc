@@ -1,4 +1,5 @@
-// Times the stages of the device pipeline through the product's own sessions, one JSON line each:
+// Times the stages of the device pipeline through the product's own sessions, and video's colours, which no
+// session converts, by their launcher; one JSON line each:
 // gpu_stages [--batches 1,256] [--repeats N] [--precision strict|fast] [--sizes full|tiny]. The library is
 // libsensorium_cuda.so, or what SENSORIUM_CUDA_LIBRARY names; tiny sizes are a trial, on the host SIMT
 // executor too. Exit 3: no GPU can be used.
@@ -194,6 +195,16 @@ Item item_of(const void* context, int64_t i) {
   return (*static_cast<const std::vector<Item>*>(context))[static_cast<size_t>(i)];
 }
 
+void print(const std::string& name, const std::string& shape, int64_t batch, const char* road, double seconds,
+           double floor) {
+  std::printf(
+      "{\"stage\": \"%s\", \"shape\": \"%s\", \"batch\": %lld, \"road\": \"%s\", \"us\": %.3f, "
+      "\"floor_us\": %.3f, \"share_of_floor\": %.4f}\n",
+      name.c_str(), shape.c_str(), static_cast<long long>(batch), road, seconds * 1e6, floor * 1e6,
+      floor / seconds);
+  std::fflush(stdout);
+}
+
 /// On the device: the request's work alone, its input and output staying there. Host to host: one whole
 /// request, a graph launch with both copies.
 void time_stage(Stage& s, const std::shared_ptr<Engine>& engine, int64_t batch, int repeats,
@@ -216,12 +227,35 @@ void time_stage(Stage& s, const std::shared_ptr<Engine>& engine, int64_t batch, 
   }
   session.cuda()->use_stream(nullptr);
   const double floor = std::max(s.bytes / c.bytes_per_s, s.flops / c.flops_per_s);
-  std::printf(
-      "{\"stage\": \"%s\", \"shape\": \"%s\", \"batch\": %lld, \"road\": \"%s\", \"us\": %.3f, "
-      "\"floor_us\": %.3f, \"share_of_floor\": %.4f}\n",
-      s.name.c_str(), s.shape.c_str(), static_cast<long long>(batch), host ? "host to host" : "device",
-      seconds * 1e6, floor * 1e6, floor / seconds);
-  std::fflush(stdout);
+  print(s.name, s.shape, batch, host ? "host to host" : "device", seconds, floor);
+}
+
+/// Frames of 1080×1920 in 4:2:0 to RGB, a launch each.
+void time_yuv(const CudaDevicePtr& device, int64_t batch, int repeats, const Ceilings& c, bool tiny) {
+  YuvArgs args;
+  args.height = tiny ? 54 : 1080, args.width = tiny ? 96 : 1920;
+  args.ldy = args.width, args.ldu = args.ldv = args.width / 2, args.ldrgb = 3 * args.width;
+  const int64_t pixels = args.height * args.width, planes = pixels * 3 / 2;
+  CudaStream stream(device);
+  CudaBlock from(device, CudaBlock::Place::kDevice, batch * planes);
+  CudaBlock to(device, CudaBlock::Place::kDevice, batch * 3 * pixels);
+  stream.fill(from.data(), 100, batch * planes);
+  YuvCuda tables;
+  const CudaBlock packed = CudaBlock::packed(device, yuv_cuda_bytes(args), [&](void* host, void* on_device) {
+    tables = pack_yuv_cuda(args, host, on_device);
+  });
+  const auto convert = [&] {
+    for (int64_t i = 0; i < batch; ++i) {
+      args.y = static_cast<const uint8_t*>(from.data()) + i * planes;
+      args.u = args.y + pixels, args.v = args.u + pixels / 4;
+      args.rgb = static_cast<uint8_t*>(to.data()) + i * 3 * pixels;
+      device->check(device->ops().yuv(tables, args, stream.get()), "yuv");
+    }
+  };
+  const double seconds = median(
+      repeats, convert, [&] { stream.synchronize(); }, batch == 1 ? 20 : 1);
+  print("yuv_to_rgb", text(args.height) + "x" + text(args.width) + " 4:2:0 -> RGB", batch, "device", seconds,
+        static_cast<double>(batch * (planes + 3 * pixels)) / c.bytes_per_s);
 }
 
 int run(const std::vector<int64_t>& batches, int repeats, Precision precision, bool tiny) {
@@ -242,6 +276,7 @@ int run(const std::vector<int64_t>& batches, int repeats, Precision precision, b
               info.name, precision == Precision::kFast ? "fast" : "strict", ceilings.bytes_per_s / 1e9,
               ceilings.flops_per_s / 1e12);
   for (const int64_t batch : batches) {
+    time_yuv(device, batch, repeats, ceilings, tiny);
     for (auto* make : {patch_embed, log_mel, perceiver}) {
       for (const bool host : {false, true}) {
         if (host && batch > 1) continue;
