@@ -308,8 +308,8 @@ TEST(CudaBuckets, ResizedPictures) {
   }
 }
 
-/// Positions of other grids other tables: more graphs.
-TEST(CudaBuckets, SizesOfTheirOwn) {
+/// Positions that are made for each grid: interpolated or of Fourier features.
+TEST(CudaBuckets, PicturesOfOtherGrids) {
   for (const Position position : {Position::kFourierAdd, Position::kFourierConcat, Position::kLearned}) {
     SCOPED_TRACE(static_cast<int>(position));
     SmallModel m(15);
@@ -317,14 +317,26 @@ TEST(CudaBuckets, SizesOfTheirOwn) {
     if (position == Position::kLearned) m.parts.image->position_resize = PositionResize::kBicubic;
     Bucket bucket(m);
     Sizes sizes(16);
-    for (int turn = 0; turn < 4; ++turn) {
+    const auto picture = [&](int64_t height, int64_t width) {
+      return make_item(Format::kU8Hwc, {height, width, 3}, sizes.random);
+    };
+    bucket.one_graph([&](int turn) {  // 3 or 4 rows of 6 to 8 patches
       Items items;
-      for (int i = 0; i < 2; ++i) {
-        items.push_back(
-            make_item(Format::kU8Hwc, {sizes(turn, 12, 19), sizes(turn, 13, 18), 3}, sizes.random));
-      }
-      bucket.check(request(items));
-    }
+      items.push_back(picture(sizes(turn, 12, 19), sizes(turn, 13, 18)));
+      return items;
+    });
+    bucket.one_graph([&](int turn) {  // two of 3 rows of 7 or 8, of the same grid or not
+      Items items;
+      for (int i = 0; i < 2; ++i) items.push_back(picture(12, turn < 2 ? sizes(turn, 15, 18) : 15 + 2 * i));
+      return items;
+    });
+    bucket.one_graph([&](int turn) {  // and one of the model's own grid among others
+      Items items;
+      items.push_back(picture(12, 13));
+      items.push_back(picture(8, 7));
+      items.push_back(picture(12, sizes(turn, 15, 18)));
+      return items;
+    });
   }
 }
 

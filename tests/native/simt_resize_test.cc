@@ -18,8 +18,8 @@ bool run_u8(const ResizeU8Args& args) {
 
 bool run_f32(const ResizeF32Args& args) {
   PackedBlock block(resize_f32_cuda_bytes(args));
-  const ResizeF32Cuda plan = pack_resize_f32_cuda(args, block.data(), block.data());
-  EXPECT_EQ(0, resize_f32_cuda(plan, args, nullptr));
+  const ResizeF32Pass pass{pack_resize_f32_cuda(args, block.data(), block.data()), args};
+  EXPECT_EQ(0, resize_f32_cuda(&pass, 1, pass.elements(), nullptr));
   return true;
 }
 

@@ -1,6 +1,6 @@
 #include "ops/resize/resize_cuda.h"
 
-#include "backend/cuda/kernel.h"
+#include "backend/cuda/grid.h"
 #include "core/checked.h"
 #include "ops/resize/resize_window.h"
 
@@ -36,9 +36,12 @@ __global__ void __launch_bounds__(kThreads) byte_pass_kernel(const ResizeU8Pass*
 }
 
 /// One thread an element, both axes at once: the windows of what is resized in floats are short.
-__global__ void __launch_bounds__(kThreads) float_kernel(ResizeF32Cuda plan, ResizeF32Args args) {
+__global__ void __launch_bounds__(kThreads) float_kernel(const ResizeF32Pass* passes, int64_t across) {
+  const gpu::BlockAt at(across);
+  const ResizeF32Cuda& plan = passes[at.y].tables;
+  const ResizeF32Args& args = passes[at.y].args;
   const ResizeGeometry& g = args.geometry;
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  const int64_t i = at.x * kThreads + threadIdx.x;
   if (i >= g.crop_h * g.crop_w * args.channels) return;
   // Neighbouring threads take what lies side by side.
   const bool last = args.y_stride_c == 1;
@@ -68,11 +71,11 @@ int resize_u8_cuda(const ResizeU8Pass* pass, int64_t most, int64_t frame, void* 
                          pass, frame);
 }
 
-int resize_f32_cuda(const ResizeF32Cuda& plan, const ResizeF32Args& args, void* stream) {
-  const int64_t elements = args.geometry.crop_h * args.geometry.crop_w * args.channels;
-  if (elements == 0) return 0;
-  return gpu::gpu_launch(float_kernel, blocks(elements), dim3(kThreads), 0, static_cast<gpu::Stream>(stream),
-                         plan, args);
+int resize_f32_cuda(const ResizeF32Pass* passes, int64_t count, int64_t most, void* stream) {
+  if (count == 0 || most == 0) return 0;
+  const int64_t across = ceil_div(most, kThreads);
+  return gpu::gpu_launch(float_kernel, gpu::grid_of(across, count), dim3(kThreads), 0,
+                         static_cast<gpu::Stream>(stream), passes, across);
 }
 
 }  // namespace sns

@@ -54,7 +54,15 @@ struct ResizeF32Cuda {
 };
 size_t resize_f32_cuda_bytes(const ResizeF32Args& args);
 ResizeF32Cuda pack_resize_f32_cuda(const ResizeF32Args& args, void* host, void* device);
-/// resize_f32_cpu on the GPU. `plan` was packed for args' geometry, filter, antialias and steps.
-int resize_f32_cuda(const ResizeF32Cuda& plan, const ResizeF32Args& args, void* stream);
+/// One resize, whose tables were packed for args' geometry, filter, antialias and steps. It lies in the
+/// device's memory, so that one captured launch serves resizes of many sizes; without an output there is
+/// nothing to do.
+struct ResizeF32Pass {
+  ResizeF32Cuda tables;
+  ResizeF32Args args;
+  int64_t elements() const { return args.geometry.crop_h * args.geometry.crop_w * args.channels; }
+};
+/// resize_f32_cpu on the GPU, `count` at once. most: at least the elements() of any.
+int resize_f32_cuda(const ResizeF32Pass* passes, int64_t count, int64_t most, void* stream);
 
 }  // namespace sns

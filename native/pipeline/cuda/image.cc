@@ -88,10 +88,9 @@ bool CudaPictures::fits(const ItemPlan& plan) const {
 void CudaPictures::lay_out(Carver& carver) {
   pixels_ = carver.take<uint8_t>(pixel_capacity_);
   if (!image_.host().makes_positions()) return;
-  const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
-  positions_ = carver.take<float>(checked_mul(std::max(patches, limits_.max_tokens), d_model_, "max_tokens"));
+  positions_ = carver.take<float>(checked_mul(limits_.max_tokens, d_model_, "max_tokens"));
   const int64_t width = image_.host().feature_width();
-  if (width > 0) features_ = carver.take<float>(checked_mul(patches, width, "max_pixels"));
+  if (width > 0) features_ = carver.take<float>(checked_mul(limits_.max_tokens, width, "max_tokens"));
 }
 
 bool CudaPictures::resized(const ItemPlan& plan) const {
@@ -115,13 +114,15 @@ bool CudaPictures::room(int64_t used, const ItemPlan& plan) const {
 int64_t CudaPictures::parcel_bytes() const {
   const int64_t items = limits_.max_items, align = static_cast<int64_t>(kAlign);
   // Every picture may be a batch of its own, and a bucket is no more than a quarter or 16 larger.
-  const int64_t grid_rows = axis_.data() ? limits_.max_tokens + limits_.max_tokens / 4 + 16 * items : 0;
-  return items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem) + kResizePasses * sizeof(ResizeU8Pass)) +
-                  5 * align) +
-         grid_rows * 2 * static_cast<int64_t>(sizeof(PackSegment));
+  const int64_t grid_rows = limits_.max_tokens + limits_.max_tokens / 4 + 16 * items;
+  int64_t bytes = items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem) +
+                                                kResizePasses * sizeof(ResizeU8Pass) +
+                                                sizeof(ResizeF32Pass) + sizeof(PackSegment)) +
+                           8 * align);
+  if (axis_.data()) bytes += grid_rows * 2 * static_cast<int64_t>(sizeof(PackSegment));
+  if (is_fourier(image_.host().config().position)) bytes += FourierGrids::parcel_bytes(grid_rows);
+  return bytes;
 }
-
-bool CudaPictures::exact(const CudaPicture& p) const { return p.makes_position && !axis_.data(); }
 
 bool CudaPictures::fixed(const ItemPlan& plan) const {
   const ImageConfig& c = image_.host().config();
@@ -151,8 +152,7 @@ int64_t CudaPictures::most_extra_bytes() const {
   const int64_t patches = image_.host().max_patches(limits_.max_pixels, limits_.max_tokens);
   if (is_fourier(c.position)) {
     const int64_t width = fourier_width(c.fourier_bands) * static_cast<int64_t>(sizeof(float));
-    most += (patches + 1) * (width + 6 * static_cast<int64_t>(sizeof(PackSegment))) +
-            5 * static_cast<int64_t>(kAlign);
+    most += (patches + 1) * width + 2 * static_cast<int64_t>(kAlign);
   } else if (c.position == Position::kLearned && image_.host().makes_positions()) {
     most += static_cast<int64_t>(resize_f32_cuda_bytes(image_.host().interpolation(1, patches)) +
                                  resize_f32_cuda_bytes(image_.host().interpolation(patches, 1)));
@@ -196,13 +196,7 @@ void CudaPictures::put_extra(CudaPicture& p, const CudaPicture* before, float* p
     return;
   }
   if (is_fourier(c.position)) {
-    const int64_t first = patch_width(c, d_model_);
-    const bool concat = c.position == Position::kFourierConcat;
-    put_fourier(plan.grid_h, plan.grid_w, c.grid_h, c.grid_w, c.fourier_bands,
-                concat ? image_.concat() + first : nullptr, block, &p.fourier);
-    if (!concat) return;
-    PackSegment* own = block.take(1, &p.not_filled);
-    if (own) *own = {image_.concat(), 0, plan.body, nullptr, nullptr};
+    p.fourier = put_fourier(plan.grid_h, plan.grid_w, c.grid_h, c.grid_w, c.fourier_bands, block);
   }
 }
 
@@ -223,7 +217,36 @@ void CudaPictures::reserve(DeviceBlock& parcel, Batch& batch) const {
   }
   if (resizes) batch.passes_host = parcel.take(kResizePasses * batch.count, &batch.passes);
   batch.args.max_rows = same ? *rows : bucket(*rows, limits_.max_tokens);
-  if (axis_.data()) batch.grids.reserve(parcel, same ? grid_rows : bucket(grid_rows), bucket(longest));
+  if (!image_.host().makes_positions()) return;
+  grid_rows = same ? grid_rows : bucket(grid_rows);
+  const ImageConfig& c = image_.host().config();
+  if (axis_.data()) batch.grids.reserve(parcel, grid_rows, bucket(longest));
+  if (is_fourier(c.position)) batch.fourier.reserve(parcel, grid_rows, bucket(longest));
+  if (c.position == Position::kFourierConcat) batch.channels_host = parcel.take(1, &batch.channels);
+  if (c.position == Position::kLearned) {
+    batch.interpolations_host = parcel.take(batch.count, &batch.interpolations);
+    std::fill_n(batch.interpolations_host, batch.count, ResizeF32Pass());
+  }
+}
+
+/// The picture's part of what makes the batch's positions.
+void CudaPictures::add_position(Batch& batch, int64_t i) const {
+  const CudaPicture& p = batch.pictures[i];
+  const int64_t grid_h = p.plan->grid_h, grid_w = p.plan->grid_w;
+  const ImageConfig& c = image_.host().config();
+  if (axis_.data()) {
+    batch.grids.add(axis_.data(), d_model_, grid_h, grid_w, modality_);
+  } else if (is_fourier(c.position)) {
+    const bool concat = c.position == Position::kFourierConcat;
+    batch.fourier.add(p.fourier, c.fourier_bands, grid_h, grid_w,
+                      concat ? image_.concat() + patch_width(c, d_model_) : nullptr);
+  } else {
+    ResizeF32Pass& pass = batch.interpolations_host[i];
+    pass = {p.interpolation, image_.host().interpolation(grid_h, grid_w)};
+    pass.args.x = image_.position();
+    pass.args.y = const_cast<float*>(p.position);
+    batch.most_interpolated = std::max(batch.most_interpolated, bucket(grid_h * grid_w) * d_model_);
+  }
 }
 
 void CudaPictures::stage(Batch& batch, DeviceBlock* extra) const {
@@ -256,9 +279,9 @@ void CudaPictures::fill(Batch& batch, void* workspace) const {
     put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, positions_ + positions * d_model_, there);
     ResizeU8Pass* const passes = batch.passes_host ? batch.passes_host + kResizePasses * i : nullptr;
     if (passes) std::fill_n(passes, kResizePasses, ResizeU8Pass());
-    if (p.makes_position) positions += plan.body;
-    if (p.makes_position && axis_.data()) {
-      batch.grids.add(axis_.data(), d_model_, plan.grid_h, plan.grid_w, modality_);
+    if (p.makes_position) {
+      add_position(batch, i);
+      positions += plan.body;
     }
     PatchEmbedCudaItem& item = batch.host[i];
     const int64_t height = plan.item.dims[0], width = plan.item.dims[1];
@@ -297,37 +320,36 @@ void CudaPictures::fill(Batch& batch, void* workspace) const {
     row += plan.body;
   }
   if (padded) batch.cleared = bucket(pixels, pixel_capacity_);
+  if (batch.channels_host) *batch.channels_host = {image_.concat(), 0, positions, nullptr, nullptr};
 }
 
-void CudaPictures::make_positions(const CudaStream& stream, const CudaPicture& p) const {
-  float* y = const_cast<float*>(p.position);
+void CudaPictures::make_positions(const CudaStream& stream, const Batch& batch) const {
   const ImageConfig& c = image_.host().config();
+  batch.grids.run(stream, d_model_, positions_);
+  if (batch.most_interpolated > 0) {
+    stream.check(stream.ops().resize_f32(batch.interpolations, batch.count, batch.most_interpolated,
+                                         stream.get()),
+                 "resize");
+  }
+  if (batch.fourier.count == 0) return;
   if (const int64_t width = image_.host().feature_width()) {
-    run_fourier(stream, p.fourier, c.fourier_bands, p.plan->grid_h, p.plan->grid_w, features_, width);
-    image_.fourier().run(stream, features_, width, p.plan->body, y, d_model_);
+    batch.fourier.run(stream, c.fourier_bands, features_, width);
+    image_.fourier().run(stream, features_, width, batch.args.max_rows, positions_, d_model_);
     return;
   }
-  if (p.fourier) {
-    const int64_t first = patch_width(c, d_model_);
-    run_fourier(stream, p.fourier, c.fourier_bands, p.plan->grid_h, p.plan->grid_w, y + first, d_model_);
-    stream.check(stream.ops().pack({p.not_filled, 1, first, y, d_model_, p.plan->body}, stream.get()),
-                 "pack");
-    return;
-  }
-  ResizeF32Args args = image_.host().interpolation(p.plan->grid_h, p.plan->grid_w);
-  args.x = image_.position();
-  args.y = y;
-  stream.check(stream.ops().resize_f32(p.interpolation, args, stream.get()), "resize");
+  const int64_t first = patch_width(c, d_model_);
+  batch.fourier.run(stream, c.fourier_bands, positions_ + first, d_model_);
+  stream.check(
+      stream.ops().pack({batch.channels, 1, first, positions_, d_model_, batch.args.max_rows}, stream.get()),
+      "pack");
 }
 
 void CudaPictures::run(const CudaStream& stream, const Batch& batch) const {
-  batch.grids.run(stream, d_model_, positions_);
+  make_positions(stream, batch);
   if (batch.cleared > 0) stream.fill(pixels_, 0, batch.cleared);
-  for (int64_t i = 0; i < batch.count; ++i) {
-    const CudaPicture& p = batch.pictures[i];
-    if (p.makes_position && !axis_.data()) make_positions(stream, p);
-    // One after the other: the bytes between the passes are every picture's.
-    for (int64_t t = 0; batch.passes && t < frames(batch.format); ++t) {
+  // One after the other: the bytes between the passes are every picture's.
+  for (int64_t i = 0; batch.passes && i < batch.count; ++i) {
+    for (int64_t t = 0; t < frames(batch.format); ++t) {
       for (int k = 0; k < kResizePasses; ++k) {
         stream.check(
             stream.ops().resize_u8(batch.passes + kResizePasses * i + k, batch.most[k], t, stream.get()),

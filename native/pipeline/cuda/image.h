@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "pipeline/cuda/compressor.h"
@@ -45,7 +46,7 @@ struct CudaPicture {
   // How its positions are made, if it is the first of its grid in a row of pictures.
   bool makes_position = false;
   ResizeF32Cuda interpolation;
-  const PackSegment *fourier = nullptr, *not_filled = nullptr;  ///< Fourier; the patch's own channels
+  FourierTables fourier;
 };
 
 /// Pictures → tokens, many at once: every picture is resized, then one launch embeds all their patches.
@@ -66,8 +67,6 @@ class CudaPictures {
   bool room(int64_t pixel_bytes, const ItemPlan& plan) const;
   int64_t pixel_bytes(const ItemPlan& plan) const;
   int64_t parcel_bytes() const;
-  /// Whether the work for it depends on more of its sizes than buckets say, once the batch is filled.
-  bool exact(const CudaPicture& picture) const;
   /// Whether all such pictures become the same number of tokens.
   bool fixed(const ItemPlan& plan) const;
 
@@ -82,7 +81,19 @@ class CudaPictures {
     ResizeU8Pass* passes_host = nullptr;
     const ResizeU8Pass* passes = nullptr;
     int64_t most[kResizePasses] = {}, cleared = 0;
+    // Of the positions: grids, or interpolations [count] of at most so many floats.
     SinCosGrids grids;
+    FourierGrids fourier;
+    PackSegment* channels_host = nullptr;  ///< the patch's own channels, which no features fill: one segment
+    const PackSegment* channels = nullptr;
+    ResizeF32Pass* interpolations_host = nullptr;
+    const ResizeF32Pass* interpolations = nullptr;
+    int64_t most_interpolated = 0;
+    /// All that decides which work the batch is.
+    std::array<int64_t, 9> key() const {
+      return {args.max_rows, grids.count,     grids.longest,    fourier.count, fourier.longest,
+              most[0],       most[1],         cleared,          most_interpolated};
+    }
   };
   /// Room for the batch's arrays.
   void reserve(DeviceBlock& parcel, Batch& batch) const;
@@ -102,8 +113,9 @@ class CudaPictures {
   int64_t frame_bytes(const ResizePlan& plan) const;
   int64_t workspace(const ResizePlan& plan) const;
   void put_extra(CudaPicture& picture, const CudaPicture* before, float* positions, DeviceBlock& block) const;
+  void add_position(Batch& batch, int64_t picture) const;
   void put_passes(const CudaPicture& picture, Format format, void* workspace, ResizeU8Pass* passes) const;
-  void make_positions(const CudaStream& stream, const CudaPicture& picture) const;
+  void make_positions(const CudaStream& stream, const Batch& batch) const;
 
   const CudaImage& image_;
   SessionLimits limits_;
@@ -113,7 +125,7 @@ class CudaPictures {
   CudaArray<float> axis_;
   uint8_t* pixels_ = nullptr;
   float* positions_ = nullptr;  ///< [max_tokens, d_model]
-  float* features_ = nullptr;   ///< [patches of one picture, feature_width] Fourier features that are added
+  float* features_ = nullptr;   ///< [max_tokens, feature_width] Fourier features that are added
 };
 
 }  // namespace sns

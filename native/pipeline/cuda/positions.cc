@@ -44,32 +44,49 @@ void SinCosGrids::run(const CudaStream& stream, int64_t dim, float* y) const {
   stream.check(stream.ops().pack({rows, count, half, y + half, dim, longest}, stream.get()), "pack");
 }
 
-void put_fourier(int64_t grid_h, int64_t grid_w, int64_t resolution_h, int64_t resolution_w, int64_t bands,
-                 const float* add, DeviceBlock& block, const PackSegment** segments) {
+FourierTables put_fourier(int64_t grid_h, int64_t grid_w, int64_t resolution_h, int64_t resolution_w,
+                          int64_t bands, DeviceBlock& block) {
   const int64_t width = fourier_width(bands);
-  const float *rows = nullptr, *columns = nullptr;
-  float* host_rows = block.take(grid_h * width, &rows);
-  float* host_columns = block.take(grid_w * width, &columns);
-  PackSegment* to = block.take(kColumns * grid_h, segments);
-  if (!to) return;
-  fourier_2d(grid_h, 1, resolution_h, resolution_w, bands, host_rows, width);
-  fourier_2d(1, grid_w, resolution_h, resolution_w, bands, host_columns, width);
-  for (int64_t i = 0; i < kColumns; ++i) {
-    const Columns c = columns_of(i, bands);
-    for (int64_t r = 0; r < grid_h; ++r) {
-      const float* from = c.of_row ? rows + r * width : columns;
-      *to++ = {from + c.first, c.of_row ? 0 : width, grid_w, add ? add + c.first : nullptr, nullptr};
+  FourierTables tables;
+  float* rows = block.take(grid_h * width, &tables.rows);
+  float* columns = block.take(grid_w * width, &tables.columns);
+  if (rows) fourier_2d(grid_h, 1, resolution_h, resolution_w, bands, rows, width);
+  if (columns) fourier_2d(1, grid_w, resolution_h, resolution_w, bands, columns, width);
+  return tables;
+}
+
+int64_t FourierGrids::parcel_bytes(int64_t rows) {
+  return kColumns * rows * static_cast<int64_t>(sizeof(PackSegment)) + static_cast<int64_t>(kAlign);
+}
+
+void FourierGrids::reserve(DeviceBlock& block, int64_t grid_rows, int64_t longest_row) {
+  count = grid_rows;
+  longest = longest_row;
+  used = 0;
+  host = block.take(kColumns * count, &segments);
+  std::fill(host, host + kColumns * count, PackSegment());
+}
+
+void FourierGrids::add(const FourierTables& tables, int64_t bands, int64_t grid_h, int64_t grid_w,
+                       const float* added) {
+  const int64_t width = fourier_width(bands);
+  for (int64_t r = 0; r < grid_h; ++r, ++used) {
+    for (int64_t i = 0; i < kColumns; ++i) {
+      const Columns c = columns_of(i, bands);
+      const float* from = c.of_row ? tables.rows + r * width : tables.columns;
+      host[i * count + used] = {from + c.first, c.of_row ? 0 : width, grid_w,
+                                added ? added + c.first : nullptr, nullptr};
     }
   }
 }
 
-void run_fourier(const CudaStream& stream, const PackSegment* segments, int64_t bands, int64_t grid_h,
-                 int64_t grid_w, float* y, int64_t ldy) {
+void FourierGrids::run(const CudaStream& stream, int64_t bands, float* y, int64_t ldy) const {
+  if (count == 0) return;
   for (int64_t i = 0; i < kColumns; ++i) {
     const Columns c = columns_of(i, bands);
-    stream.check(
-        stream.ops().pack({segments + i * grid_h, grid_h, c.count, y + c.first, ldy, grid_w}, stream.get()),
-        "pack");
+    stream.check(stream.ops().pack({segments + i * count, count, c.count, y + c.first, ldy, longest},
+                                   stream.get()),
+                 "pack");
   }
 }
 

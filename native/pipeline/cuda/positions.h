@@ -20,11 +20,27 @@ struct SinCosGrids {
   void run(const CudaStream& stream, int64_t dim, float* y) const;
 };
 
-/// fourier_2d on the device, in ldy floats a row: the features of both axes are tabled on the host and spread
-/// by six launches of pack. `add` [fourier_width(bands)] is added to every row, or null.
-void put_fourier(int64_t grid_h, int64_t grid_w, int64_t resolution_h, int64_t resolution_w, int64_t bands,
-                 const float* add, DeviceBlock& block, const PackSegment** segments);
-void run_fourier(const CudaStream& stream, const PackSegment* segments, int64_t bands, int64_t grid_h,
-                 int64_t grid_w, float* y, int64_t ldy);
+/// The features of a grid's axes, tabled on the host.
+struct FourierTables {
+  const float *rows = nullptr, *columns = nullptr;  ///< [grid_h] and [grid_w] of fourier_width(bands)
+};
+FourierTables put_fourier(int64_t grid_h, int64_t grid_w, int64_t resolution_h, int64_t resolution_w,
+                          int64_t bands, DeviceBlock& block);
+
+/// fourier_2d of grids one after the other on the device, spread from their tables by six launches of pack.
+struct FourierGrids {
+  PackSegment* host = nullptr;
+  const PackSegment* segments = nullptr;
+  int64_t count = 0;    ///< rows of all grids at most
+  int64_t longest = 0;  ///< at least the columns of any grid
+  int64_t used = 0;     ///< rows of grids so far
+  /// Room for grids of `rows` rows together, all of them empty.
+  void reserve(DeviceBlock& block, int64_t rows, int64_t longest_row);
+  /// added [fourier_width(bands)]: to every row, or null.
+  void add(const FourierTables& tables, int64_t bands, int64_t grid_h, int64_t grid_w, const float* added);
+  /// Rows of ldy floats.
+  void run(const CudaStream& stream, int64_t bands, float* y, int64_t ldy) const;
+  static int64_t parcel_bytes(int64_t rows);
+};
 
 }  // namespace sns

@@ -289,8 +289,7 @@ int64_t CudaSession::make_key(const Request& r) {
     const Batch& b = batches_[static_cast<size_t>(i)];
     add({static_cast<int64_t>(b.format), b.count, b.end, b.texts.max_rows, b.rows.max_count});
     if (is_image(b.format)) {
-      add({b.pictures.args.max_rows, b.pictures.grids.count, b.pictures.grids.longest, b.pictures.cleared});
-      for (const int64_t most : b.pictures.most) add({most});
+      for (const int64_t number : b.pictures.key()) add({number});
     }
     if (is_sound(b.format)) {
       for (const int64_t number : b.sounds.key()) add({number});
@@ -300,9 +299,6 @@ int64_t CudaSession::make_key(const Request& r) {
     const Staged& s = order_[static_cast<size_t>(i)];
     const Item& item = s.plan->item;
     if (in_inbox(item)) add({i, s.offset, reinterpret_cast<int64_t>(item.data), inbox_bytes(*s.plan)});
-    if (is_image(item.format) && pictures_->exact(picture_items_[static_cast<size_t>(i)])) {
-      add({i, s.offset, item.dims[0], item.dims[1]});
-    }
   }
   return n;
 }
