@@ -4,6 +4,8 @@
 
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 namespace sns::gpu {
 namespace {
@@ -90,21 +92,72 @@ int32_t stream_wait(void* stream, void* event) {
 int32_t capture_begin(void* stream) {
   return cleared(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
 }
-int32_t capture_end(void* stream, void** graph) {
-  cudaGraph_t captured = nullptr;
+struct CopyIn {
+  cudaGraphNode_t node;
+  void* device;
+  const void* host;
+  size_t bytes;
+};
+struct Graph {
+  cudaGraph_t captured = nullptr;  ///< kept: nodes are named by it
   cudaGraphExec_t executable = nullptr;
-  cudaError_t error = cudaStreamEndCapture(stream_of(stream), &captured);
-  if (error == cudaSuccess) error = cudaGraphInstantiate(&executable, captured, 0);
-  if (error == cudaSuccess) error = cudaGraphUpload(executable, stream_of(stream));
-  if (captured) cudaGraphDestroy(captured);
-  *graph = executable;
+  std::vector<CopyIn> copies;
+};
+Graph* graph_of(void* graph) { return static_cast<Graph*>(graph); }
+
+cudaError_t find_copies(Graph& g) {
+  size_t count = 0;
+  cudaError_t error = cudaGraphGetNodes(g.captured, nullptr, &count);
+  std::vector<cudaGraphNode_t> nodes(count);
+  if (error == cudaSuccess && count > 0) error = cudaGraphGetNodes(g.captured, nodes.data(), &count);
+  for (size_t i = 0; error == cudaSuccess && i < count; ++i) {
+    cudaGraphNodeType type;
+    error = cudaGraphNodeGetType(nodes[i], &type);
+    if (error != cudaSuccess || type != cudaGraphNodeTypeMemcpy) continue;
+    cudaMemcpy3DParms p = {};
+    error = cudaGraphMemcpyNodeGetParams(nodes[i], &p);
+    if (error == cudaSuccess && p.kind == cudaMemcpyHostToDevice) {
+      g.copies.push_back({nodes[i], p.dstPtr.ptr, p.srcPtr.ptr, p.extent.width});
+    }
+  }
+  return error;
+}
+
+int32_t graph_destroy(void* graph) {
+  const std::unique_ptr<Graph> g(graph_of(graph));
+  cudaError_t error = g->executable ? cudaGraphExecDestroy(g->executable) : cudaSuccess;
+  if (g->captured) {
+    const cudaError_t second = cudaGraphDestroy(g->captured);
+    if (error == cudaSuccess) error = second;
+  }
   return cleared(error);
 }
-int32_t graph_launch(void* graph, void* stream) {
-  return cleared(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream)));
+int32_t capture_end(void* stream, void** graph) {
+  *graph = nullptr;
+  auto g = std::make_unique<Graph>();
+  cudaError_t error = cudaStreamEndCapture(stream_of(stream), &g->captured);
+  if (error == cudaSuccess) error = cudaGraphInstantiate(&g->executable, g->captured, 0);
+  if (error == cudaSuccess) error = find_copies(*g);
+  if (error == cudaSuccess) error = cudaGraphUpload(g->executable, stream_of(stream));
+  if (error == cudaSuccess) {
+    *graph = g.release();
+  } else {
+    graph_destroy(g.release());
+  }
+  return cleared(error);
 }
-int32_t graph_destroy(void* graph) {
-  return cleared(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+int32_t graph_copy_from(void* graph, void* device, const void* host) {
+  for (CopyIn& copy : graph_of(graph)->copies) {
+    if (copy.device != device) continue;
+    if (copy.host == host) return cudaSuccess;
+    copy.host = host;
+    return cleared(cudaGraphExecMemcpyNodeSetParams1D(graph_of(graph)->executable, copy.node, device, host,
+                                                      copy.bytes, cudaMemcpyHostToDevice));
+  }
+  return cudaErrorInvalidValue;
+}
+int32_t graph_launch(void* graph, void* stream) {
+  return cleared(cudaGraphLaunch(graph_of(graph)->executable, stream_of(stream)));
 }
 
 }  // namespace
@@ -152,10 +205,10 @@ int32_t device_info(int32_t index, sns_cuda_device* out, char* cause, int64_t ca
 }
 
 const sns_cuda_runtime kRuntime = {
-    use_device,    error_text,     allocate,           release,      allocate_host, release_host,
-    stream_create, stream_destroy, stream_synchronize, copy_in,      copy_out,      copy,
-    fill,          event_create,   event_destroy,      event_record, event_query,   event_synchronize,
-    stream_wait,   capture_begin,  capture_end,        graph_launch, graph_destroy,
+    use_device,    error_text,     allocate,           release,         allocate_host, release_host,
+    stream_create, stream_destroy, stream_synchronize, copy_in,         copy_out,      copy,
+    fill,          event_create,   event_destroy,      event_record,    event_query,   event_synchronize,
+    stream_wait,   capture_begin,  capture_end,        graph_copy_from, graph_launch,  graph_destroy,
 };
 
 }  // namespace sns::gpu

@@ -52,6 +52,8 @@ struct sns_cuda_runtime {
   /// What the stream is given between begin and end becomes an executable graph instead of being run.
   int32_t (*capture_begin)(void* stream);
   int32_t (*capture_end)(void* stream, void** graph);
+  /// The graph's copy in to `device` reads `host`, of the same block as before, in all later launches.
+  int32_t (*graph_copy_from)(void* graph, void* device, const void* host);
   int32_t (*graph_launch)(void* graph, void* stream);
   int32_t (*graph_destroy)(void* graph);
 };

@@ -115,10 +115,10 @@ int64_t CudaPictures::parcel_bytes() const {
   const int64_t items = limits_.max_items, align = static_cast<int64_t>(kAlign);
   // Every picture may be a batch of its own, and a bucket is no more than a quarter or 16 larger.
   const int64_t grid_rows = limits_.max_tokens + limits_.max_tokens / 4 + 16 * items;
-  int64_t bytes = items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem) +
-                                                kResizePasses * sizeof(ResizeU8Pass) +
-                                                sizeof(ResizeF32Pass) + sizeof(PackSegment)) +
-                           8 * align);
+  int64_t bytes =
+      items * (static_cast<int64_t>(sizeof(PatchEmbedCudaItem) + kResizePasses * sizeof(ResizeU8Pass) +
+                                    sizeof(ResizeF32Pass) + sizeof(PackSegment)) +
+               8 * align);
   if (axis_.data()) bytes += grid_rows * 2 * static_cast<int64_t>(sizeof(PackSegment));
   if (is_fourier(image_.host().config().position)) bytes += FourierGrids::parcel_bytes(grid_rows);
   return bytes;
@@ -327,9 +327,9 @@ void CudaPictures::make_positions(const CudaStream& stream, const Batch& batch) 
   const ImageConfig& c = image_.host().config();
   batch.grids.run(stream, d_model_, positions_);
   if (batch.most_interpolated > 0) {
-    stream.check(stream.ops().resize_f32(batch.interpolations, batch.count, batch.most_interpolated,
-                                         stream.get()),
-                 "resize");
+    stream.check(
+        stream.ops().resize_f32(batch.interpolations, batch.count, batch.most_interpolated, stream.get()),
+        "resize");
   }
   if (batch.fourier.count == 0) return;
   if (const int64_t width = image_.host().feature_width()) {

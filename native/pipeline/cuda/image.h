@@ -91,8 +91,8 @@ class CudaPictures {
     int64_t most_interpolated = 0;
     /// All that decides which work the batch is.
     std::array<int64_t, 9> key() const {
-      return {args.max_rows, grids.count,     grids.longest,    fourier.count, fourier.longest,
-              most[0],       most[1],         cleared,          most_interpolated};
+      return {args.max_rows, grids.count, grids.longest, fourier.count,    fourier.longest,
+              most[0],       most[1],     cleared,       most_interpolated};
     }
   };
   /// Room for the batch's arrays.

@@ -84,9 +84,9 @@ void FourierGrids::run(const CudaStream& stream, int64_t bands, float* y, int64_
   if (count == 0) return;
   for (int64_t i = 0; i < kColumns; ++i) {
     const Columns c = columns_of(i, bands);
-    stream.check(stream.ops().pack({segments + i * count, count, c.count, y + c.first, ldy, longest},
-                                   stream.get()),
-                 "pack");
+    stream.check(
+        stream.ops().pack({segments + i * count, count, c.count, y + c.first, ldy, longest}, stream.get()),
+        "pack");
   }
 }
 

@@ -191,27 +191,28 @@ int64_t CudaSession::staging_bytes() const {
 }
 
 void* CudaSession::inbox(int64_t bytes) {
-  if (inbox_.size() < bytes) {
+  if (inbox_size_ < bytes) {
     stream_.device().enter();
     wait();
     graphs_.clear();  // they may read the one before
+    inbox_size_ = 0;
     inbox_ = CudaBlock();
-    inbox_ = CudaBlock(stream_.device_pointer(), CudaBlock::Place::kHost, bytes);
+    // What is copied of an item may end past it: by a quarter at most, or 15 pieces.
+    const int64_t more = bytes / 4 + 16 * kDataAlign;
+    inbox_ = CudaBlock(stream_.device_pointer(), CudaBlock::Place::kHost, checked_add(bytes, more, "bytes"));
+    inbox_size_ = bytes;
   }
   return inbox_.data();
 }
 
-/// What is copied of an item in the inbox: what follows it may come along.
+/// What is copied of the item from its place in the inbox, 0 if it lies elsewhere: what follows it may come
+/// along.
 int64_t CudaSession::inbox_bytes(const ItemPlan& plan) const {
-  const auto* const end = static_cast<const unsigned char*>(inbox_.data()) + inbox_.size();
-  return std::min(bucket_of_bytes(staged_bytes(plan)),
-                  end - static_cast<const unsigned char*>(plan.item.data));
-}
-
-bool CudaSession::in_inbox(const Item& item) const {
-  const auto at = reinterpret_cast<uintptr_t>(item.data), begin = reinterpret_cast<uintptr_t>(inbox_.data());
-  return inbox_.size() > 0 && at >= begin &&
-         at + static_cast<uintptr_t>(item.bytes) <= begin + static_cast<uintptr_t>(inbox_.size());
+  const auto at = reinterpret_cast<uintptr_t>(plan.item.data);
+  const auto begin = reinterpret_cast<uintptr_t>(inbox_.data()),
+             end = begin + static_cast<uintptr_t>(inbox_size_);
+  const bool inside = inbox_size_ > 0 && at >= begin && at + static_cast<uintptr_t>(plan.item.bytes) <= end;
+  return inside ? bucket_of_bytes(staged_bytes(plan)) : 0;
 }
 
 void CudaSession::reserve_order() {
@@ -287,7 +288,7 @@ int64_t CudaSession::make_key(const Request& r) {
   }
   for (int64_t i = 0; i < batch_count_; ++i) {
     const Batch& b = batches_[static_cast<size_t>(i)];
-    add({static_cast<int64_t>(b.format), b.count, b.end, b.texts.max_rows, b.rows.max_count});
+    add({static_cast<int64_t>(b.format), b.count, b.staged_end, b.end, b.texts.max_rows, b.rows.max_count});
     if (is_image(b.format)) {
       for (const int64_t number : b.pictures.key()) add({number});
     }
@@ -297,8 +298,7 @@ int64_t CudaSession::make_key(const Request& r) {
   }
   for (int64_t i = 0; i < items_count_; ++i) {
     const Staged& s = order_[static_cast<size_t>(i)];
-    const Item& item = s.plan->item;
-    if (in_inbox(item)) add({i, s.offset, reinterpret_cast<int64_t>(item.data), inbox_bytes(*s.plan)});
+    if (s.inbox_bytes > 0) add({i, s.offset, s.inbox_bytes});
   }
   return n;
 }
@@ -427,15 +427,16 @@ void CudaSession::make_batches() {
   batch_count_ = 0;
   waves_ = false;
   Batch* b = nullptr;
-  int64_t used = 0, staged = 0, end = 0;  // rows or pixels of the batch, its bytes, where the one before ends
+  int64_t used = 0, staged = 0, boxed = 0;  // rows or pixels of the batch, its bytes, those from the inbox
+  int64_t end = 0;                          // of the batch before
   const int64_t capacity = staging_.size() - parcel_bytes();
   for (int64_t i = 0; i < items_count_; ++i) {
     Staged& s = order_[static_cast<size_t>(i)];
     const ItemPlan& plan = *s.plan;
     const Format format = plan.item.format;
     const ItemPlan* before = b && b->format == format ? order_[static_cast<size_t>(i - 1)].plan : nullptr;
-    int64_t data = round_up(staged_bytes(plan), kDataAlign);
-    if (in_inbox(plan.item)) data = bucket_of_bytes(data);
+    s.inbox_bytes = inbox_bytes(plan);
+    const int64_t data = s.inbox_bytes > 0 ? 0 : round_up(staged_bytes(plan), kDataAlign);
     const auto bytes = [&](const ItemPlan* previous) {
       return data + (is_image(format) ? round_up(pictures_->extra_bytes(plan, previous), kDataAlign) : 0);
     };
@@ -443,8 +444,9 @@ void CudaSession::make_batches() {
     if (before && is_image(format)) fresh = !pictures_->room(used, plan);
     if (before && is_sound(format)) fresh = !sounds_->room(used, plan);
     const int64_t begin = fresh ? end : b->begin;
-    const bool wave =
-        begin + bucket_of_bytes((fresh ? 0 : staged) + bytes(fresh ? nullptr : before)) > capacity;
+    const bool wave = begin + bucket_of_bytes((fresh ? 0 : staged) + bytes(fresh ? nullptr : before)) +
+                          (fresh ? 0 : boxed) + s.inbox_bytes >
+                      capacity;
     if (wave) {
       fresh = waves_ = true;
       end = 0;
@@ -456,15 +458,24 @@ void CudaSession::make_batches() {
       b->first = i;
       b->wave = wave;
       b->begin = end;
-      used = staged = 0;
+      used = staged = boxed = 0;
     }
-    s.offset = b->begin + staged;
-    s.extra_offset = s.offset + data;
+    s.offset = s.inbox_bytes > 0 ? boxed : b->begin + staged;
+    s.extra_offset = b->begin + staged + data;
     staged += bytes(fresh ? nullptr : before);
-    b->end = end = b->begin + bucket_of_bytes(staged);
+    boxed += s.inbox_bytes;
+    b->staged_end = b->begin + bucket_of_bytes(staged);
+    b->end = end = b->staged_end + boxed;
     ++b->count;
     if (is_image(format)) used += pictures_->pixel_bytes(plan);
     if (is_sound(format)) used += sounds_->rows(plan);
+  }
+  for (int64_t n = 0; n < batch_count_; ++n) {
+    const Batch& batch = batches_[static_cast<size_t>(n)];
+    for (int64_t i = batch.first; i < batch.first + batch.count; ++i) {
+      Staged& s = order_[static_cast<size_t>(i)];
+      if (s.inbox_bytes > 0) s.offset += batch.staged_end;
+    }
   }
 }
 
@@ -557,7 +568,7 @@ void CudaSession::stage(Batch& b) {
     const Staged& s = order_[static_cast<size_t>(i)];
     const Item& item = s.plan->item;
     const int64_t bytes = staged_bytes(*s.plan);
-    if (bytes > 0 && !in_inbox(item)) {
+    if (bytes > 0 && s.inbox_bytes == 0) {
       std::memcpy(staging(data_begin_ + s.offset), item.data, static_cast<size_t>(bytes));
     }
   }
@@ -565,11 +576,6 @@ void CudaSession::stage(Batch& b) {
 }
 
 void CudaSession::run(const Batch& b) {
-  for (int64_t i = b.first; i < b.first + b.count; ++i) {
-    const Staged& s = order_[static_cast<size_t>(i)];
-    const Item& item = s.plan->item;
-    if (in_inbox(item)) stream_.copy_in(in(data_begin_ + s.offset), item.data, inbox_bytes(*s.plan));
-  }
   if (is_image(b.format)) return pictures_->run(stream_, b.pictures);
   if (is_sound(b.format)) return sounds_->run(stream_, b.sounds, at_.scratch);
   if (b.texts.max_rows > 0) stream_.check(stream_.ops().embed(b.texts, stream_.get()), "embed");
@@ -603,15 +609,32 @@ void CudaSession::copy_results() {
   }
 }
 
+/// The parcel, and unless they come in waves the items: at once, but for the gaps where the inbox's go.
+void CudaSession::copy_staged() {
+  int64_t begin = 0, end = data_begin_;
+  for (int64_t n = 0; n < (waves_ ? 0 : batch_count_); ++n) {
+    const Batch& b = batches_[static_cast<size_t>(n)];
+    end = data_begin_ + b.staged_end;
+    if (b.staged_end == b.end) continue;
+    stream_.copy_in(in(begin), staging(begin), end - begin);
+    begin = end = data_begin_ + b.end;
+  }
+  stream_.copy_in(in(begin), staging(begin), end - begin);
+}
+
 /// Everything that the device does for the request.
 void CudaSession::enqueue(bool copies) {
-  if (copies) stream_.copy_in(in_.data(), staging_.data(), waves_ ? data_begin_ : data_end_);
+  if (copies) copy_staged();
   for (int64_t n = 0; n < batch_count_; ++n) {
     Batch& b = batches_[static_cast<size_t>(n)];
     if (waves_) {
       if (b.wave) stream_.synchronize();  // what was staged before has been read
       stage(b);
-      stream_.copy_in(in(data_begin_ + b.begin), staging(data_begin_ + b.begin), b.end - b.begin);
+      stream_.copy_in(in(data_begin_ + b.begin), staging(data_begin_ + b.begin), b.staged_end - b.begin);
+    }
+    for (int64_t i = b.first; copies && i < b.first + b.count; ++i) {
+      const Staged& s = order_[static_cast<size_t>(i)];
+      stream_.copy_in(in(data_begin_ + s.offset), s.plan->item.data, s.inbox_bytes);
     }
     run(b);
   }
@@ -690,6 +713,12 @@ void CudaSession::start(const Request& r) {
     stream_.borrow(borrowed);
   }
   if (entry && entry->graph) {
+    for (int64_t i = 0; i < items_count_; ++i) {
+      const Staged& s = order_[static_cast<size_t>(i)];
+      if (s.inbox_bytes == 0) continue;
+      const void* const data = s.plan->item.data;
+      stream_.check(runtime.graph_copy_from(entry->graph, in(data_begin_ + s.offset), data), "graph");
+    }
     stream_.check(runtime.graph_launch(entry->graph, stream_.get()), "graph");
   } else {
     enqueue(true);

@@ -24,10 +24,9 @@ namespace sns {
 /// bucket (bucket.h); the sizes themselves lie in the parcel. So one graph serves all requests that have as
 /// many items of each format and sequences, and whose numbers of tokens, longest sequence, bytes and the like
 /// fall into the same buckets, whatever the lengths of the single items. What is computed past the last row
-/// is never read. A request that comes first, which no graph serves yet, is computed for the same bounds, and
-/// so are its bits the same. Only these are served by a graph of their own sizes: pictures whose positions
-/// are interpolated or of Fourier features (the tables of their filters and features are the sizes' own),
-/// items that lie at another place of the inbox, and sequences that are merged.
+/// is never read. Items in the inbox are copied from wherever they lie in it. A request that comes first,
+/// which no graph serves yet, is computed for the same bounds, and so are its bits the same. Only sequences
+/// that are merged are served by a graph of their own sizes.
 class CudaSession {
  public:
   CudaSession(std::shared_ptr<const Model> model, const SessionLimits& limits);
@@ -100,7 +99,8 @@ class CudaSession {
     Format format = Format::kF32Tokens;
     int64_t first = 0, count = 0;  ///< of order_
     bool wave = false;             ///< its items take the place of those staged before
-    int64_t begin = 0, end = 0;    ///< in the staging memory
+    int64_t begin = 0, end = 0;    ///< in the staging memory and its copy on the device
+    int64_t staged_end = 0;        ///< what follows comes from the inbox
     EmbedCudaItem* texts_host = nullptr;
     EmbedCudaArgs texts;
     PackSegment* rows_host = nullptr;  ///< finished tokens
@@ -111,7 +111,8 @@ class CudaSession {
   /// An item on its way.
   struct Staged {
     const ItemPlan* plan = nullptr;
-    int64_t offset = 0, extra_offset = 0;  ///< in the staging memory
+    int64_t offset = 0, extra_offset = 0;  ///< in the staging memory and its copy on the device
+    int64_t inbox_bytes = 0;               ///< what is copied from its place in the inbox, if it lies there
     float* y = nullptr;                    ///< where its body goes
   };
   /// Rows of a sequence, or of many, of which some are the same in every request of a bucket.
@@ -141,13 +142,13 @@ class CudaSession {
   void reserve_rows(Batch& batch);
   void place_items();
   void stage(Batch& batch);
+  void copy_staged();
   void enqueue(bool copies);
   void run(const Batch& batch);
   void encode(Modality modality);
   void copy_results();
-  bool in_inbox(const Item& item) const;
-  int64_t staged_bytes(const ItemPlan& plan) const;
   int64_t inbox_bytes(const ItemPlan& plan) const;
+  int64_t staged_bytes(const ItemPlan& plan) const;
   unsigned char* staging(int64_t offset) const {
     return static_cast<unsigned char*>(staging_.data()) + offset;
   }
@@ -161,6 +162,7 @@ class CudaSession {
   CudaStream stream_;
   void* event_ = nullptr;
   CudaBlock workspace_, in_, staging_, out_, inbox_;
+  int64_t inbox_size_ = 0;  ///< of it what is the caller's
   std::shared_ptr<const Adapter> adapter_;
   CudaBlock adapted_;  ///< the rows that it gives, then its scratch
   CudaScratch adapter_scratch_;

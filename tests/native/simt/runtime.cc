@@ -20,11 +20,6 @@ struct Event {
   Stream* stream = nullptr;  ///< null: never recorded, or what it waited for is done
   bool asked = false;
 };
-/// Graphs stay alive until the launches that hold them have run.
-struct SharedGraph {
-  std::shared_ptr<const Graph> graph;
-};
-
 Stream* stream_of(void* stream) { return static_cast<Stream*>(stream); }
 Event* event_of(void* event) { return static_cast<Event*>(event); }
 
@@ -65,6 +60,9 @@ int32_t stream_destroy(void* stream) {
 }
 int32_t stream_synchronize(void* stream) { return stream_of(stream)->drain(); }
 
+int32_t copy_in(void* device, const void* host, int64_t bytes, void* stream) {
+  return stream_of(stream)->copy_in({device, host, static_cast<size_t>(bytes)});
+}
 int32_t copy(void* to, const void* from, int64_t bytes, void* stream) {
   return simt::enqueue(stream, [=] { std::memcpy(to, from, static_cast<size_t>(bytes)); });
 }
@@ -102,17 +100,17 @@ int32_t stream_wait(void*, void* event) { return event_synchronize(event); }
 
 int32_t capture_begin(void* stream) { return stream_of(stream)->capture_begin(); }
 int32_t capture_end(void* stream, void** graph) {
-  Graph* captured = nullptr;
-  const int status = stream_of(stream)->capture_end(&captured);
-  if (!captured) return status;
-  *graph = new SharedGraph{std::shared_ptr<const Graph>(captured)};
-  return status;
+  *graph = nullptr;
+  return stream_of(stream)->capture_end(reinterpret_cast<Graph**>(graph));
+}
+int32_t graph_copy_from(void* graph, void* device, const void* host) {
+  return static_cast<Graph*>(graph)->copy_from(device, host);
 }
 int32_t graph_launch(void* graph, void* stream) {
-  return stream_of(stream)->launch(static_cast<SharedGraph*>(graph)->graph);
+  return stream_of(stream)->launch(*static_cast<Graph*>(graph));
 }
 int32_t graph_destroy(void* graph) {
-  delete static_cast<SharedGraph*>(graph);
+  delete static_cast<Graph*>(graph);
   return simt::device_status();
 }
 
@@ -132,10 +130,10 @@ int32_t device_info(int32_t, sns_cuda_device* out, char*, int64_t) {
 }
 
 const sns_cuda_runtime kRuntime = {
-    use_device,    error_text,     allocate,           release,      allocate_host, release_host,
-    stream_create, stream_destroy, stream_synchronize, copy,         copy,          copy,
-    fill,          event_create,   event_destroy,      event_record, event_query,   event_synchronize,
-    stream_wait,   capture_begin,  capture_end,        graph_launch, graph_destroy,
+    use_device,    error_text,     allocate,           release,         allocate_host, release_host,
+    stream_create, stream_destroy, stream_synchronize, copy_in,         copy,          copy,
+    fill,          event_create,   event_destroy,      event_record,    event_query,   event_synchronize,
+    stream_wait,   capture_begin,  capture_end,        graph_copy_from, graph_launch,  graph_destroy,
 };
 
 }  // namespace sns::gpu

@@ -58,8 +58,28 @@ class Access {
 
 int Stream::enqueue(Work work) {
   if (const int status = device_status()) return status;
-  (captured_ ? captured_->work : waiting_).push_back(std::move(work));
+  if (captured_) {
+    captured_->nodes.push_back({std::move(work), {}});
+  } else {
+    waiting_.push_back(std::move(work));
+  }
   return kDone;
+}
+
+int Stream::copy_in(const CopyIn& copy) {
+  if (!captured_) return enqueue([copy] { std::memcpy(copy.device, copy.host, copy.bytes); });
+  if (const int status = device_status()) return status;
+  captured_->nodes.push_back({nullptr, copy});
+  return kDone;
+}
+
+int Graph::copy_from(void* device, const void* host) {
+  for (Node& node : nodes) {
+    if (node.copy.device != device) continue;
+    node.copy.host = host;
+    return device_status();
+  }
+  return kInvalidValue;
 }
 
 int Stream::drain() {
@@ -96,9 +116,9 @@ int Stream::capture_end(Graph** graph) {
   return device_status();
 }
 
-int Stream::launch(std::shared_ptr<const Graph> graph) {
-  for (const Work& w : graph->work) {
-    if (const int status = enqueue(w)) return status;
+int Stream::launch(const Graph& graph) {
+  for (const Graph::Node& node : graph.nodes) {
+    if (const int status = node.work ? enqueue(node.work) : copy_in(node.copy)) return status;
   }
   return kDone;
 }

@@ -24,19 +24,33 @@ enum Status : int {
   kLaunchFailure = 719
 };
 
+struct CopyIn {
+  void* device = nullptr;
+  const void* host = nullptr;
+  size_t bytes = 0;
+};
+
 struct Graph {
-  std::vector<Work> work;
+  /// A copy where there is no other work.
+  struct Node {
+    Work work;
+    CopyIn copy;
+  };
+  std::vector<Node> nodes;
+  int copy_from(void* device, const void* host);
 };
 
 class Stream {
  public:
   /// Waits its turn, or becomes a node of the graph that is being captured.
   int enqueue(Work work);
+  int copy_in(const CopyIn& copy);
   /// Runs all that waits. The first failure sticks to the device: everything afterwards gives the same error.
   int drain();
   int capture_begin();
   int capture_end(Graph** graph);
-  int launch(std::shared_ptr<const Graph> graph);
+  /// What it does is settled now: a change of the graph, or its end, comes too late for this launch.
+  int launch(const Graph& graph);
   bool idle() const { return waiting_.empty(); }
 
  private:
