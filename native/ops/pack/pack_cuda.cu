@@ -13,6 +13,7 @@ __global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args, int64_t b
   const gpu::BlockAt at(blocks);
   SNS_SHARED(int64_t, partial, kThreads / 32);
   const PackSegment segment = args.segments[at.y];
+  if (at.x >= segment.count) return;
   float* to = segment.y;
   if (args.y) {
     int64_t start = 0;

@@ -154,7 +154,11 @@ Sums& sums_of(Thread& t, const float* d) {
 
 /// One wgmma of a warp; ops[lane].
 void multiply(int warp, const std::array<const Wgmma*, kWarp>& ops) {
-  static thread_local float a[kM][kK], b[kK][kN], c[kM][kN];
+  struct Operands {
+    float a[kM][kK], b[kK][kN], c[kM][kN];
+  };
+  static thread_local const auto operands = std::make_unique<Operands>();  // too large for a fiber's stack
+  auto& [a, b, c] = *operands;
   decode(ops[0]->b, b);
   std::array<Sums*, kWarp> sums;
   for (int lane = 0; lane < kWarp; ++lane) {
