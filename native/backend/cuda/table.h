@@ -5,7 +5,7 @@
 /// The seam between libsensorium.so and libsensorium_cuda.so: a table of functions over standard-layout
 /// structures, so that each library can have its own C++ runtime. Raise SNS_CUDA_TABLE_VERSION whenever the
 /// meaning of anything here changes; the loader accepts only its own.
-#define SNS_CUDA_TABLE_VERSION 10
+#define SNS_CUDA_TABLE_VERSION 11
 
 namespace sns::gpu {
 struct Ops;  // ops.h
