@@ -20,7 +20,8 @@ int64_t TokenMerger::max_rows(const CompressorLimits& limits) const {
 }
 
 TokenMerger::Buffers TokenMerger::lay_out(Carver& carver, const CompressorLimits& limits) const {
-  const int64_t half = (limits.max_tokens + 1) / 2;
+  // A protected token has nobody to merge with.
+  const int64_t half = (limits.max_tokens + (config_.protect_first ? 2 : 1)) / 2;
   const int64_t rows = max_rows(limits);
   Buffers b;
   for (int i = 0; i < 2; ++i) {

@@ -37,8 +37,8 @@ class TokenMerger final : public Compressor {
 
  private:
   struct Buffers {
-    float* half[2] = {};        ///< [⌈max_tokens/2⌉, d]: what rounds but the last give
-    float* half_size[2] = {};   ///< [⌈max_tokens/2⌉]
+    float* half[2] = {};        ///< [⌈(max_tokens + protected)/2⌉, d]: what rounds but the last give
+    float* half_size[2] = {};   ///< [⌈(max_tokens + protected)/2⌉]
     int32_t* index = nullptr;   ///< [max_tokens] of one round
     int32_t* latent = nullptr;  ///< [max_tokens] of its sequence, that each token is in
     float* y = nullptr;

@@ -314,5 +314,21 @@ TEST(Merge, TheFirstTokenCanBeProtected) {
   for (int i = 0; i < 16; ++i) EXPECT_EQ(out.values[i], items[0].as<float>()[i]);
 }
 
+/// A round of an even number of tokens leaves one more than half of them where one is protected.
+TEST(Merge, AsManyTokensAsASessionTakes) {
+  for (const int64_t tokens : {36, 37}) {
+    Random random(47);
+    std::vector<OwnedItem> items;
+    items.push_back(token_item(tokens, 16, random));
+    SmallModel m = compressing(Kind::kMerge, 4);
+    m.parts.merge->protect_first = true;
+    SessionLimits limits = small_limits();
+    Session roomy(m.make(), limits);
+    limits.max_tokens = tokens;
+    Session session(m.make(), limits);
+    EXPECT_EQ(latents(roomy, items).values, latents(session, items).values);
+  }
+}
+
 }  // namespace
 }  // namespace sns
