@@ -579,8 +579,8 @@ SNS_API int32_t sns_session_inbox(sns_session session, int64_t bytes, void** out
  * launched at once from then on; the 16 that were used last are kept. One graph serves all requests that have as many items
  * of each format and as many sequences, and whose numbers of tokens in all and in the longest sequence, of frames and of
  * bytes fall into the same buckets: multiples of 16 up to 128, then 160, 192, 224, 256, 320 and so on, four between powers
- * of two. Lengths of the single items do not matter, nor where in the inbox they lie. Graphs of their own sizes have
- * sequences that are merged.
+ * of two. Lengths of the single items do not matter, nor where in the inbox they lie; where sequences are merged, those of
+ * the single sequences fall into the same buckets, too.
  * Work is done for the whole bucket whether there is a graph or not, and the results are the same bits. */
 typedef struct sns_session_info {
   int64_t struct_size;

@@ -393,25 +393,90 @@ TEST(CudaBuckets, AbsorbedCrossAttention) {
   }
 }
 
-TEST(CudaBuckets, MergedTokensHaveGraphsOfTheirOwn) {
-  for (const Kind kind : {Kind::kMerge, Kind::kMergedPerceiver, Kind::kMergedPool}) {
+const Kind kMerging[] = {Kind::kMerge, Kind::kMergedPerceiver, Kind::kMergedIdefics2, Kind::kMergedPool,
+                         Kind::kMergedQFormer};
+
+/// Rounds of other numbers of rows; some sequences are left as they are, and some have no tokens.
+TEST(CudaBuckets, MergedTokens) {
+  for (const Kind kind : kMerging) {
+    for (const bool protect : {false, true}) {
+      if (protect && kind != Kind::kMerge) continue;
+      SCOPED_TRACE(std::to_string(static_cast<int>(kind)) + (protect ? ", first protected" : ""));
+      SmallModel m = compressing(kind);
+      m.parts.merge = MergeConfig{25, protect};
+      Bucket bucket(m);
+      Sizes sizes(20);
+      for (const int64_t most : {16, 32, 48}) {  // none, some and all are merged
+        bucket.one_graph([&](int turn) {
+          Items items;
+          items.push_back(token_item(sizes(turn, most - 15, most), 16, sizes.random));
+          return items;
+        });
+      }
+      bucket.one_graph(
+          [&](int turn) {  // 17 to 31 tokens each
+            Items items;
+            const int64_t total = sizes(turn, 36, 48),
+                          first = sizes.random.integer(std::max<int64_t>(17, total - 31), total - 17);
+            for (const int64_t n : {first, int64_t{0}, total - first}) {
+              items.push_back(token_item(n, 16, sizes.random));
+            }
+            return items;
+          },
+          3);
+    }
+  }
+}
+
+/// Many rounds, of which short sequences need fewer, up to all that a session takes.
+TEST(CudaBuckets, RoundsOfMerging) {
+  for (const bool protect : {false, true}) {
+    for (const bool fewer : {false, true}) {
+      SCOPED_TRACE(std::string(protect ? "first protected" : "") + (fewer ? ", fewer latents" : ""));
+      SmallModel m = compressing(Kind::kMerge, 17);
+      m.parts.merge->protect_first = protect;
+      SessionLimits limits = small_limits();
+      limits.max_tokens = 150;
+      Bucket bucket(
+          m, limits, false, fewer ? [](Session& session) { session.set_latents(2); } : [](Session&) {});
+      Sizes sizes(43);
+      for (const int64_t most : {32, 64, 150}) {
+        bucket.one_graph([&](int turn) {
+          Items items;
+          items.push_back(token_item(sizes(turn, most == 150 ? 129 : most - 15, most), 16, sizes.random));
+          return items;
+        });
+      }
+    }
+  }
+}
+
+/// A limit of its own for each sequence: more graphs where that takes other numbers of rounds.
+TEST(CudaBuckets, MergedToOtherLatents) {
+  for (const Kind kind : {Kind::kMerge, Kind::kMergedPerceiver}) {
     SCOPED_TRACE(static_cast<int>(kind));
-    Bucket bucket(compressing(kind));
-    Sizes sizes(20);
-    for (int turn = 0; turn < 3; ++turn) {
-      Items items;
-      for (int i = 0; i < 2; ++i) items.push_back(token_item(sizes(turn, 17, 32 - 2 * i), 16, sizes.random));
-      bucket.check(request(items, 2), 1e-9);
-      EXPECT_EQ(turn + 1, bucket.graphs());
+    SmallModel m = compressing(kind);
+    m.parts.merge->num_latents = 25;
+    for (const int64_t latents : {2, 5, 25}) {
+      static int64_t limits[2];
+      limits[0] = latents, limits[1] = 3;
+      Bucket bucket(m, small_limits(), false,
+                    [](Session& session) { session.set_sequence_latents(limits, 2); });
+      Sizes sizes(44);
+      for (int turn = 0; turn < 4; ++turn) {
+        Items items;
+        for (int i = 0; i < 2; ++i) items.push_back(token_item(sizes(turn, 1, 64), 16, sizes.random));
+        bucket.check(request(items, 2));
+      }
     }
   }
 }
 
 TEST(CudaBuckets, HeadsAndAdapters) {
-  for (const bool compressed : {false, true}) {
-    SCOPED_TRACE(compressed);
-    SmallModel m = compressing(Kind::kMean, 4);
-    if (!compressed) m.parts.pool.reset();
+  for (const Kind kind : {Kind::kPrefix, Kind::kMean, Kind::kMerge}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    SmallModel m = compressing(kind, 4);
+    if (kind == Kind::kPrefix) m.parts.pool.reset();  // no compressor
     HeadConfig h;
     h.dim = 12;
     h.has_bias = true;

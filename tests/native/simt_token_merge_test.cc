@@ -9,9 +9,12 @@ namespace {
 TEST(SimtTokenMerge, MergesTheOraclesPairs) {
   under_every_schedule("token_merge", 8, [](Random& random) {
     const uint64_t seed = random.next();
-    const Parity p = token_merge_parity(seed, [](const TokenMergeArgs& args) {
-      Guarded<std::byte> workspace(static_cast<int64_t>(token_merge_cuda_workspace(args)));
-      EXPECT_EQ(0, token_merge_cuda(args, workspace.data(), nullptr));
+    const int64_t more = random.coin() ? random.integer(1, 300) : 0;  // launches for the most there may be
+    const Parity p = token_merge_parity(seed, [&](const TokenMergeArgs& args) {
+      const TokenMergeCudaRound round = token_merge_cuda_round(args);
+      const int64_t rows = args.rows + more, left = args.rows - args.merge + more;
+      Guarded<std::byte> workspace(static_cast<int64_t>(token_merge_cuda_workspace(rows, args.metric_dim)));
+      EXPECT_EQ(0, token_merge_cuda(&round, rows, left, args.metric_dim, workspace.data(), nullptr));
       return workspace.intact();
     });
     EXPECT_TRUE(p.guards_ok) << p.shape << " (seed " << seed << ")";

@@ -117,7 +117,7 @@ constexpr int64_t ops_layout() {
                             sizeof(BiasActivationArgs),
                             sizeof(BiasActivationGradArgs),
                             sizeof(BiasGradArgs),
-                            sizeof(TokenMergeArgs),
+                            sizeof(TokenMergeCudaRound),
                             sizeof(CodebookCuda),
                             sizeof(VectorQuantizeArgs),
                             sizeof(KMeansCudaArgs),

@@ -16,16 +16,26 @@ constexpr int kThreads = 128, kWarps = kThreads / 32;
 constexpr int kCell = 32;  // a lane a code
 constexpr int kCellsPerTile = Shape::kN / kCell;
 
+__host__ __device__ int64_t cells_of(int64_t size) { return ceil_div(size, Shape::kN) * kCellsPerTile; }
+
+__device__ NearestCudaRows rows_of(const NearestCudaArgs& a) {
+  return a.on_device ? *a.on_device : NearestCudaRows{a.x, a.rows, a.ldx};
+}
+template <class Codes>
+__device__ NearestCudaRows codes_of(const Codes& c) {
+  return c.on_device ? *c.on_device : NearestCudaRows{c.codes, c.size, c.ld};
+}
+
 struct Workspace {
-  float* z;       ///< [rows, padded]
-  double* scale;  ///< [rows] 1/‖x‖, or 1
-  float* bound;   ///< [rows] of the screen's error; infinite: nothing can be ruled out
-  float* maxima;  ///< [rows, cells]
-  int64_t padded, cells;
+  float* z;               ///< [rows, padded]
+  double* scale;          ///< [rows] 1/‖x‖, or 1
+  float* bound;           ///< [rows] of the screen's error; infinite: nothing can be ruled out
+  float* maxima;          ///< [rows, cells]
+  int64_t padded, cells;  ///< of the most codes
   size_t bytes;
   Workspace(int64_t size, int64_t dim, int64_t rows, void* memory) {
     padded = LinearTiles::padded(dim);
-    cells = ceil_div(size, Shape::kN) * kCellsPerTile;
+    cells = cells_of(size);
     Carver c(memory);
     z = c.take<float>(checked_mul(rows, padded, "rows"));
     scale = c.take<double>(rows);
@@ -40,8 +50,9 @@ __global__ void __launch_bounds__(kThreads)
     nearest_rows_kernel(NearestCuda codes, NearestCudaArgs args, Workspace w) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
-  if (row >= args.rows) return;
-  const float* x = args.x + row * args.ldx;
+  const NearestCudaRows rows = rows_of(args);
+  if (row >= rows.count) return;
+  const float* x = rows.x + row * rows.ld;
   const double scale = codes.scale ? gpu::inverse_norm_warp(x, codes.dim, lane) : 1.0;
   double square = 0;
   for (int64_t i = lane; i < w.padded; i += 32) {
@@ -65,18 +76,20 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   SNS_DYNAMIC_SHARED(Tile::Stage, stages);
   const gpu::BlockAt at(ceil_div(codes.size, Shape::kN));
   const int64_t row0 = at.y * Shape::kM, column0 = at.x * Shape::kN;
+  const int64_t rows = rows_of(args).count, size = codes_of(codes).count;
+  if (row0 >= rows || column0 >= size) return;
   Tile tile;
-  tile.run({w.z, w.padded, args.rows, w.padded}, {codes.screen.hi, codes.screen.lo, w.padded, codes.size},
-           row0, column0, static_cast<int>(ceil_div(codes.dim, Shape::kK)), stages);
+  tile.run({w.z, w.padded, rows, w.padded}, {codes.screen.hi, codes.screen.lo, w.padded, size}, row0, column0,
+           static_cast<int>(ceil_div(codes.dim, Shape::kK)), stages);
   const float* scores = tile.to_shared(stages);
   for (int i = static_cast<int>(threadIdx.x); i < Shape::kM * kCellsPerTile; i += Shape::kThreads) {
     // Neighbouring threads take neighbouring rows: their columns fall into different banks.
     const int r = i % Shape::kM, cell = i / Shape::kM;
-    if (row0 + r >= args.rows) continue;
+    if (row0 + r >= rows) continue;
     float top = -INFINITY;
     for (int c = 0; c < kCell; ++c) {
       const int64_t column = column0 + cell * kCell + c;
-      if (column >= codes.size) break;
+      if (column >= size) break;
       const float h = codes.screen.bias ? codes.screen.bias[column] : 0.0f;
       top = fmaxf(top, scores[r * Tile::kTileLd + cell * kCell + c] + h);
     }
@@ -89,25 +102,28 @@ __global__ void __launch_bounds__(kThreads)
     nearest_rank_kernel(NearestCuda codes, NearestCudaArgs args, Workspace w) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
-  if (row >= args.rows) return;
+  const NearestCudaRows rows = rows_of(args);
+  if (row >= rows.count) return;
+  const NearestCudaRows all = codes_of(codes);
+  const int cells = static_cast<int>(cells_of(all.count));
   const float* maxima = w.maxima + row * w.cells;
   const float bound = w.bound[row];
   float top = -INFINITY;
-  for (int64_t c = lane; c < w.cells; c += 32) top = fmaxf(top, maxima[c]);
+  for (int c = lane; c < cells; c += 32) top = fmaxf(top, maxima[c]);
   top = gpu::warp_reduce(top, [](float a, float b) { return fmaxf(a, b); });
 
-  const float* x = args.x + row * args.ldx;
+  const float* x = rows.x + row * rows.ld;
   const double x_scale = w.scale[row];
   const bool dot = codes.nearness == Nearness::kDot;
   double best = dot ? -INFINITY : INFINITY;
-  int64_t id = codes.size;  // none yet
-  for (int64_t first = 0; first < w.cells; first += 32) {
-    const bool mine = first + lane < w.cells && !(maxima[first + lane] + bound < top - bound);
+  int64_t id = all.count;  // none yet
+  for (int first = 0; first < cells; first += 32) {
+    const bool mine = first + lane < cells && !(maxima[first + lane] + bound < top - bound);
     unsigned live = __ballot_sync(0xFFFFFFFFu, mine);
     for (int c = 0; live != 0; ++c, live >>= 1) {
-      const int64_t code = (first + c) * kCell + lane;
-      if ((live & 1) == 0 || code >= codes.size) continue;
-      const double v = gpu::exact(codes.nearness, x, x_scale, codes.codes + code * codes.ld,
+      const int64_t code = int64_t{first + c} * kCell + lane;
+      if ((live & 1) == 0 || code >= all.count) continue;
+      const double v = gpu::exact(codes.nearness, x, x_scale, all.x + code * all.ld,
                                   codes.scale ? codes.scale[code] : 1.0, codes.dim);
       if (dot ? v > best : v < best) {  // codes ascend: the first of equals stays
         best = v;
@@ -124,7 +140,7 @@ __global__ void __launch_bounds__(kThreads)
     }
   }
   if (lane != 0) return;
-  args.ids[row * args.id_stride] = id < codes.size ? id : 0;
+  args.ids[row * args.id_stride] = id < all.count ? id : 0;
   if (args.value) args.value[row] = best;
 }
 
@@ -132,33 +148,36 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads) code_scale_kernel(NearestCudaPack p) {
   const int64_t code = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
   if (blockIdx.x == 0 && threadIdx.x == 0) *p.max_norm = 0;
-  if (!p.scale || code >= p.size) return;
+  const NearestCudaRows codes = codes_of(p);
+  if (!p.scale || code >= codes.count) return;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const double s = gpu::inverse_norm_warp(p.codes + code * p.ld, p.dim, lane);
+  const double s = gpu::inverse_norm_warp(codes.x + code * codes.ld, p.dim, lane);
   if (lane == 0) p.scale[code] = s;
 }
 
 /// A block a dimension.
 __global__ void __launch_bounds__(kThreads) code_mean_kernel(NearestCudaPack p) {
   SNS_SHARED(double, partial, kThreads / 32);
+  const NearestCudaRows codes = codes_of(p);
   double sum = 0;
-  for (int64_t j = threadIdx.x; j < p.size; j += kThreads) {
-    sum += double{p.codes[j * p.ld + blockIdx.x]} * (p.scale ? p.scale[j] : 1.0);
+  for (int64_t j = threadIdx.x; j < codes.count; j += kThreads) {
+    sum += double{codes.x[j * codes.ld + blockIdx.x]} * (p.scale ? p.scale[j] : 1.0);
   }
   sum = gpu::block_sum<kThreads>(sum, partial);
-  if (threadIdx.x == 0) p.mean[blockIdx.x] = static_cast<float>(sum / static_cast<double>(p.size));
+  if (threadIdx.x == 0) p.mean[blockIdx.x] = static_cast<float>(sum / static_cast<double>(codes.count));
 }
 
 /// A warp a code.
 __global__ void __launch_bounds__(kThreads) split_code_kernel(NearestCudaPack p) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t code = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32;
-  if (code >= p.size) return;
+  const NearestCudaRows codes = codes_of(p);
+  if (code >= codes.count) return;
   const double scale = p.scale ? p.scale[code] : 1.0;
   double square = 0;
   for (int64_t i = lane; i < p.padded; i += 32) {
     double v = 0;
-    if (i < p.dim) v = double{p.codes[code * p.ld + i]} * scale - (p.mean ? double{p.mean[i]} : 0.0);
+    if (i < p.dim) v = double{codes.x[code * codes.ld + i]} * scale - (p.mean ? double{p.mean[i]} : 0.0);
     square += v * v;
     const auto rounded = static_cast<float>(v);
     const uint16_t h = to_bf16(rounded);

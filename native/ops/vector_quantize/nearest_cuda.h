@@ -14,6 +14,12 @@
 
 namespace sns {
 
+/// Rows whose place and number lie in the device's memory, so that one captured launch serves many of them.
+struct NearestCudaRows {
+  const float* x = nullptr;  ///< [count, dim], stride ld
+  int64_t count = 0, ld = 0;
+};
+
 struct NearestCuda {
   Nearness nearness = Nearness::kDistance;
   const float* codes = nullptr;  ///< [size, dim], stride ld: what float64 ranks by
@@ -22,6 +28,7 @@ struct NearestCuda {
   LinearCudaWeights screen;       ///< of c', bias = −h or null = 0
   const float* mean = nullptr;    ///< [dim] taken from rows, or null
   const float* max_norm = nullptr;
+  const NearestCudaRows* on_device = nullptr;  ///< instead of codes and ld; size is at least theirs. Or null
 };
 
 struct NearestCudaArgs {
@@ -30,6 +37,7 @@ struct NearestCudaArgs {
   int64_t* ids = nullptr;  ///< [rows], stride id_stride
   int64_t id_stride = 1;
   double* value = nullptr;  ///< [rows] squared distance (kDistance) or dot product (kDot); or null
+  const NearestCudaRows* on_device = nullptr;  ///< instead of x and ldx; rows is at least theirs. Or null
 };
 
 size_t nearest_cuda_workspace(int64_t size, int64_t dim, int64_t rows);
@@ -46,6 +54,7 @@ struct NearestCudaPack {
   int64_t padded = 0;
   float* bias = nullptr;  ///< [size] −½‖c'‖²; or null
   float* max_norm = nullptr;
+  const NearestCudaRows* on_device = nullptr;  ///< as NearestCuda has it
 };
 int pack_nearest_cuda(const NearestCudaPack& pack, void* stream);
 

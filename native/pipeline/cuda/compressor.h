@@ -31,9 +31,12 @@ class CudaCompression {
   /// Most bytes that put() needs.
   virtual int64_t parcel_bytes(const CudaLimits& limits) const = 0;
   virtual void put(const CudaCompressorInput& in, DeviceBlock& parcel) = 0;
-  /// Whether run() gives other work for every other length of a sequence, so that only requests of the very
-  /// same lengths can share a graph.
-  virtual bool exact() const { return false; }
+  /// Numbers that decide, beside the bounds in put()'s input, which work run() is.
+  struct Key {
+    const int64_t* numbers = nullptr;
+    int64_t count = 0;
+  };
+  virtual Key key() const { return {}; }
   /// Device bytes of the scratch that run() may use.
   virtual int64_t scratch(const CudaDevice& device, const CudaLimits& limits) const = 0;
   /// Returns latents [cu_latents[sequences], dim] in its own memory.

@@ -283,8 +283,9 @@ int64_t CudaSession::make_key(const Request& r) {
   if (weights_.head()) {
     for (const int64_t first : at_.head.order.first) add({first});
   }
-  if (compression_ && compression_->exact()) {
-    for (int64_t s = 1; s <= r.sequences; ++s) add({r.cu_seqlens[s], r.cu_latents[s]});
+  if (compression_) {
+    const CudaCompression::Key key = compression_->key();
+    for (int64_t i = 0; i < key.count; ++i) add({key.numbers[i]});
   }
   for (int64_t i = 0; i < batch_count_; ++i) {
     const Batch& b = batches_[static_cast<size_t>(i)];
@@ -318,17 +319,14 @@ void CudaSession::put_offsets(const Request& r) {
   input_.cu_tokens = sns::put_offsets(parcel_, r.cu_seqlens, r.sequences, all.most(most), longest);
   for (int64_t s = 0; s < r.sequences; ++s) input_.empty += r.cu_seqlens[s] == r.cu_seqlens[s + 1];
   if (r.cu_latents) {
-    int64_t rows = r.cu_latents[r.sequences];
     longest = 0;
     for (int64_t s = 0; s < r.sequences; ++s) {
       longest = std::max(longest, r.cu_latents[s + 1] - r.cu_latents[s]);
     }
-    if (!compression_->exact()) {
-      const int64_t one = model_.compressor()->max_latents();
-      rows = bucket(rows, r.sequences * one);
-      longest = bucket(longest, one);
-    }
-    input_.cu_latents = sns::put_offsets(parcel_, r.cu_latents, r.sequences, rows, longest);
+    const int64_t one = model_.compressor()->max_latents();
+    input_.cu_latents =
+        sns::put_offsets(parcel_, r.cu_latents, r.sequences,
+                         bucket(r.cu_latents[r.sequences], r.sequences * one), bucket(longest, one));
   }
   for (int m = 0; m < kModalities; ++m) {
     if (!weights_.encoder(static_cast<Modality>(m))) continue;

@@ -23,10 +23,10 @@ namespace sns {
 /// All that the host decides (launches, their arguments, addresses, sizes of copies) is that of the request's
 /// bucket (bucket.h); the sizes themselves lie in the parcel. So one graph serves all requests that have as
 /// many items of each format and sequences, and whose numbers of tokens, longest sequence, bytes and the like
-/// fall into the same buckets, whatever the lengths of the single items. What is computed past the last row
-/// is never read. Items in the inbox are copied from wherever they lie in it. A request that comes first,
-/// which no graph serves yet, is computed for the same bounds, and so are its bits the same. Only sequences
-/// that are merged are served by a graph of their own sizes.
+/// fall into the same buckets, whatever the lengths of the single items; where sequences are merged, by
+/// rounds of launches for each, every one of them falls into its bucket, too. What is computed past the last
+/// row is never read. Items in the inbox are copied from wherever they lie in it. A request that comes first,
+/// which no graph serves yet, is computed for the same bounds, and so are its bits the same.
 class CudaSession {
  public:
   CudaSession(std::shared_ptr<const Model> model, const SessionLimits& limits);
