@@ -6,6 +6,7 @@
 #include <link.h>
 
 #include <algorithm>
+#include <array>
 
 #include "abi_cuda_support.h"
 #include "malloc_counter.h"
@@ -82,6 +83,72 @@ TEST(CudaMalloc, IsNotCalledByARun) {
   }
   bad |= sns_session_set_order(session.get(), SNS_ORDER_TIME, 0);
   for (int i = 0; i < 3; ++i) bad |= sns_session_run(session.get(), items.data(), 7, &result);
+  const int64_t after = allocations.load();
+  counted = nullptr;
+  control("reset", 0);
+  EXPECT_EQ(SNS_OK, bad) << sns_last_error();
+  EXPECT_EQ(before, after);
+}
+
+/// Pictures that are resized, to grids for which positions are interpolated.
+Model resizing_model(sns_engine engine) {
+  sns_builder b = nullptr;
+  EXPECT_EQ(SNS_OK, sns_builder_create(engine, &b));
+  const Builder builder(b);
+  const auto sequence = sequence_config();
+  auto image = image_config();
+  image.resize.mode = SNS_RESIZE_SHORTEST_EDGE;
+  image.resize.filter = SNS_FILTER_BICUBIC;
+  image.resize.height = 8;
+  image.position = SNS_POSITION_LEARNED;
+  image.position_resize = SNS_POSITION_BICUBIC;
+  image.grid_h = image.grid_w = 2;
+  EXPECT_EQ(SNS_OK, sns_builder_sequence(b, &sequence));
+  EXPECT_EQ(SNS_OK, sns_builder_image(b, &image)) << sns_last_error();
+  sns::Random random(3);
+  for (const NamedShape& t : all_tensors()) {
+    if (t.name.rfind("sequence", 0) == 0 || t.name.rfind("image", 0) == 0) {
+      EXPECT_EQ(SNS_OK, add_tensor(b, t, random));
+    }
+  }
+  EXPECT_EQ(SNS_OK, add_tensor(b, {"image.position", {1 + 4, 16}}, random));
+  sns_model m = nullptr;
+  EXPECT_EQ(SNS_OK, sns_model_create(b, &m)) << sns_last_error();
+  return Model(m);
+}
+
+TEST(CudaMalloc, IsNotCalledByResizedPictures) {
+  ASSERT_TRUE(find_executor());
+  const Engine engine = cuda_engine();
+  const Model model = resizing_model(engine.get());
+  const Session session = make_session(model.get());
+  void* inbox = nullptr;
+  ASSERT_SNS_OK(sns_session_inbox(session.get(), 4096, &inbox));
+  const std::vector<uint8_t> bytes(30 * 30 * 3, 77);
+  int32_t bad = 0;
+  const auto run = [&](int64_t height, int64_t width, int64_t offset) {
+    std::array<sns_item, 2> items;
+    for (sns_item& item : items) {
+      item = make_item(SNS_MODALITY_IMAGE, SNS_FORMAT_U8_HWC, bytes, height, width, 3);
+      item.bytes = height * width * 3;
+    }
+    items[1].data = static_cast<unsigned char*>(inbox) + offset;
+    sns_result result;
+    bad |= sns_session_run(session.get(), items.data(), 2, &result);
+  };
+  not_the_executor();  // the first backtrace loads what it needs
+  counted = not_the_executor;
+  for (const int64_t longest : {10, 30}) {  // the thread's room for the longest window
+    run(longest, 30, 0);
+    run(30, longest, 0);
+  }
+  control("memory", 0);
+  const int64_t before = allocations.load();
+  for (int64_t height = 9; height < 31; height += 3) {
+    for (int64_t width = 10; width < 31; width += 5) {
+      for (int64_t turn = 0; turn < 3; ++turn) run(height, width, turn * 300);
+    }
+  }
   const int64_t after = allocations.load();
   counted = nullptr;
   control("reset", 0);

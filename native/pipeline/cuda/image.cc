@@ -1,6 +1,7 @@
 #include "pipeline/cuda/image.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "pipeline/cuda/bucket.h"
@@ -172,8 +173,13 @@ void CudaPictures::put_extra(CudaPicture& p, const CudaPicture* before, float* p
   };
   if (resized(plan)) {
     const ResizeU8Args args = resize_args(c.resize, plan.image.resize, c.geometry.channels);
-    put(resize_u8_cuda_bytes(args),
-        [&](void* host, void* device) { p.resize = pack_resize_u8_cuda(args, host, device); });
+    const auto size = [](const ItemPlan& p) { return std::make_pair(p.item.dims[0], p.item.dims[1]); };
+    const bool same = before && size(*before->plan) == size(plan);
+    // Of the size before, its tables serve; the room is taken, so that it does not tell one request's bucket
+    // from another's whose sizes come in another order.
+    put(resize_u8_cuda_bytes(args), [&](void* host, void* device) {
+      p.resize = same ? before->resize : pack_resize_u8_cuda(args, host, device);
+    });
   }
   if (!image_.host().makes_positions()) {
     p.position = image_.position();

@@ -45,6 +45,7 @@ CudaSession::CudaSession(std::shared_ptr<const Model> model, const SessionLimits
       stream_(entered(weights_.device())),
       graphs_(weights_.device(), kGraphs, key_size()),
       key_(key_size()),
+      layout_(3 + 5 * limits.max_items),
       cu_items_host_(limits.max_items + 1) {
   const CudaDevicePtr& device = weights_.device();
   if (const CudaImage* image = weights_.image()) {
@@ -570,7 +571,31 @@ void CudaSession::stage(Batch& b) {
       std::memcpy(staging(data_begin_ + s.offset), item.data, static_cast<size_t>(bytes));
     }
   }
-  if (is_image(b.format)) pictures_->stage(b.pictures, &extras_[static_cast<size_t>(b.first)]);
+  if (is_image(b.format) && !same_layout_) {
+    pictures_->stage(b.pictures, &extras_[static_cast<size_t>(b.first)]);
+  }
+}
+
+/// Whether all items are of the sizes and at the places of the request before, whose tables (of resizes and
+/// positions, whose making takes longer than what the GPU does with them) are still there.
+bool CudaSession::remember_layout() {
+  int64_t n = 0;
+  bool same = !waves_ && layout_size_ > 0;
+  const auto add = [&](std::initializer_list<int64_t> numbers) {
+    for (const int64_t number : numbers) {
+      same = same && layout_[n] == number;
+      layout_[n++] = number;
+    }
+  };
+  add({data_begin_, data_end_, items_count_});
+  for (int64_t i = 0; i < items_count_; ++i) {
+    const Staged& s = order_[static_cast<size_t>(i)];
+    const Item& item = s.plan->item;
+    add({static_cast<int64_t>(item.format), item.dims[0], item.dims[1], s.offset, s.extra_offset});
+  }
+  same = same && layout_size_ == n;
+  layout_size_ = waves_ ? 0 : n;
+  return same;
 }
 
 void CudaSession::run(const Batch& b) {
@@ -688,6 +713,7 @@ void CudaSession::start(const Request& r) {
     head->put(parcel_, r.cu_latents ? input_.cu_latents : input_.cu_tokens, r.head, at_.head);
   }
   place_items();
+  same_layout_ = remember_layout();
   CudaGraphs::Entry* entry = nullptr;
   bool seen = false;
   if (!waves_) {

@@ -141,6 +141,7 @@ class CudaSession {
   void put_order(const Request& request);
   void reserve_rows(Batch& batch);
   void place_items();
+  bool remember_layout();
   void stage(Batch& batch);
   void copy_staged();
   void enqueue(bool copies);
@@ -173,7 +174,8 @@ class CudaSession {
   std::unique_ptr<CudaCompression> compression_;
   CudaGraphs graphs_;
   Pieces at_;
-  AlignedArray<int64_t> key_;
+  AlignedArray<int64_t> key_, layout_;
+  int64_t layout_size_ = 0;  ///< 0: what was staged last is not known
   bool keep_ = false, pending_ = false;
 
   // Of the current request; sized once.
@@ -193,6 +195,7 @@ class CudaSession {
   int64_t items_count_ = 0, batch_count_ = 0;
   int64_t data_begin_ = 0, data_end_ = 0;  ///< of the items in the staging memory
   bool waves_ = false;                     ///< the items do not fit together
+  bool same_layout_ = false;               ///< as the request before
   Output device_output_, host_output_;
 };
 
