@@ -1,107 +1,137 @@
-"""The same stages in PyTorch, where it is installed with CUDA: eager, torch.compile with CUDA graphs, torchaudio.
+"""The stages of gpu_stages in PyTorch, where it is installed with CUDA: eager, and compiled and captured as a CUDA graph.
 
-One JSON line each, in the words of gpu_stages. Nothing to say (no torch, no GPU) is said on stderr, exit 0.
+    peers.py [--batches 1,256] [--only REGEX] [--eager] [--sizes full|tiny] [--device cuda|cpu]
+
+One JSON line each: the ceilings that torch reaches, then times. What cannot be had (no torch, no torchaudio, no GPU, a form
+that fails) is a line that says so and on stderr; exit 0. --device cpu and --sizes tiny are a trial of this file.
 """
 
+import argparse
 import json
+import re
 import statistics
 import sys
 import time
 
+AT_ONCE, LONGEST = 2e-3, 3.0  # seconds: of work that hides one wait, and of one row
+
+
+def tell(**line):
+    print(json.dumps(line), flush=True)
+
+
+def missing(why, **what):
+    tell(missing=why, **what)
+    print("peers:", *what.values(), why, file=sys.stderr)
+
+
+class Clock:
+    """As gpu_stages times: short calls are given several at once."""
+
+    def __init__(self, torch, device):
+        self.wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+
+    def once(self, f, calls=1):
+        start = time.perf_counter()
+        for _ in range(calls):
+            f()
+        self.wait()
+        return (time.perf_counter() - start) / calls
+
+    def median(self, f, repeats=30):
+        for _ in range(3):
+            self.once(f)
+        calls = max(1, min(100, int(AT_ONCE / self.once(f))))
+        times, start = [], time.perf_counter()
+        while len(times) < repeats and (len(times) < 5 or time.perf_counter() - start < LONGEST):
+            times.append(self.once(f, calls))
+        return statistics.median(times)
+
+
+def ceilings(torch, clock, device, tiny):
+    n, count = (64, 1 << 20) if tiny else (8192, 1 << 30)
+    x, y = (torch.randn(n, n, device=device, dtype=torch.bfloat16) for _ in range(2))
+    a = torch.zeros(count, dtype=torch.uint8, device=device)
+    b = torch.empty_like(a)
+    out = torch.empty_like(x)
+    flops = 2 * n**3 / clock.median(lambda: torch.matmul(x, y, out=out))
+    tell(
+        ceilings=f"torch {torch.__version__}",
+        sizes="tiny" if tiny else "full",
+        gbytes_per_s=2 * count / clock.median(lambda: b.copy_(a)) / 1e9,
+        tflops=flops / 1e12,
+    )
+
+
+def captured(torch, f):
+    """f as a CUDA graph over the memory that it has now."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            f()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        f()
+    return graph.replay
+
+
+def time_form(torch, clock, form, device, eager, **row):
+    def timed(way, make):
+        peer = f"{form.peer}, {way}"
+        try:
+            tell(**row, peer=peer, us=1e6 * clock.median(make()))
+        except Exception as error:  # a peer that cannot do it is no failure of this run
+            missing(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, **row, peer=peer)
+
+    def compiled():
+        torch._dynamo.reset()  # every size by itself
+        f = torch.compile(form.f, dynamic=False)
+        f(*form.inputs)
+        return captured(torch, lambda: f(*form.inputs)) if device == "cuda" else lambda: f(*form.inputs)
+
+    timed("eager", lambda: lambda: form.f(*form.inputs))
+    if form.compiled and not eager:
+        timed("compiled, CUDA graph" if device == "cuda" else "compiled", compiled)
+
 
 def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--batches", default="1,256")
+    options.add_argument("--only", default="")
+    options.add_argument("--eager", action="store_true")
+    options.add_argument("--sizes", default="full", choices=("full", "tiny"))
+    options.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    options = options.parse_args()
     try:
         import torch
-    except ImportError:
-        print("peers: torch is not installed", file=sys.stderr)
-        return
-    if not torch.cuda.is_available():
-        print("peers: torch sees no GPU", file=sys.stderr)
-        return
-    try:
-        import torchaudio
-    except ImportError:
-        torchaudio = None
-        print("peers: torchaudio is not installed", file=sys.stderr)
+    except Exception as error:
+        return missing(f"torch cannot be imported: {error}")
+    device, tiny = options.device, options.sizes == "tiny"
+    if device == "cuda" and not torch.cuda.is_available():
+        return missing("torch sees no GPU")
+    import peer_stages
+
     torch.manual_seed(1)
-    device = "cuda"
-
-    def clock(f, calls):
-        for _ in range(5):
-            f()
-        torch.cuda.synchronize()
-        times = []
-        for _ in range(30):
-            start = time.perf_counter()
-            for _ in range(calls):
-                f()
-            torch.cuda.synchronize()
-            times.append((time.perf_counter() - start) / calls)
-        return statistics.median(times) * 1e6
-
-    def tell(stage, batch, peer, precision, f):
-        try:
-            us = clock(f, 20 if batch == 1 else 1)
-        except Exception as error:  # a peer that cannot do it is not a failure of this run
-            print(f"peers: {peer}, {stage}, batch {batch}: {error}", file=sys.stderr)
-            return
-        print(json.dumps({"stage": stage, "batch": batch, "peer": peer, "precision": precision, "us": us}), flush=True)
-
-    def forms(stage, batch, module, x, precision):
-        with torch.inference_mode():
-            tell(stage, batch, "torch eager", precision, lambda: module(x))
-            compiled = torch.compile(module, mode="reduce-overhead")
-            tell(stage, batch, "torch.compile, CUDA graphs", precision, lambda: compiled(x))
-
-    class PatchEmbed(torch.nn.Module):
-        def __init__(self, dtype):
-            super().__init__()
-            self.conv = torch.nn.Conv2d(3, 768, 16, 16).to(device, dtype)
-            self.dtype = dtype
-
-        def forward(self, x):
-            x = x.permute(0, 3, 1, 2).to(self.dtype)
-            return self.conv((x / 255 - 0.5) / 0.5).flatten(2).transpose(1, 2)
-
-    class LogMel(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.mel = torchaudio.transforms.MelSpectrogram(16000, 400, hop_length=160, n_mels=128).to(device)
-            self.linear = torch.nn.Linear(128, 768).to(device)
-
-        def forward(self, x):
-            y = torch.log10(torch.clamp(self.mel(x.float() / 32768), min=1e-10))
-            return self.linear(y.transpose(1, 2))
-
-    class Perceiver(torch.nn.Module):
-        def __init__(self, dtype):
-            super().__init__()
-            d = 1024
-            self.q = torch.nn.Parameter(torch.randn(1, 8, 256, d // 8, device=device, dtype=dtype))
-            self.norm = torch.nn.LayerNorm(d).to(device, dtype)
-            self.kv = torch.nn.Linear(d, 2 * d).to(device, dtype)
-            self.o = torch.nn.Linear(d, d).to(device, dtype)
-            self.norm2 = torch.nn.LayerNorm(d).to(device, dtype)
-            self.up = torch.nn.Linear(d, d).to(device, dtype)
-            self.down = torch.nn.Linear(d, d).to(device, dtype)
-
-        def forward(self, x):
-            b, n, d = x.shape
-            k, v = self.kv(self.norm(x)).view(b, n, 2, 8, d // 8).permute(2, 0, 3, 1, 4)
-            y = torch.nn.functional.scaled_dot_product_attention(self.q.expand(b, -1, -1, -1), k, v)
-            y = self.o(y.transpose(1, 2).reshape(b, 256, d))
-            return y + self.down(torch.nn.functional.gelu(self.up(self.norm2(y))))
-
+    torch.set_grad_enabled(False)
+    # fp32 is fp32: convolutions would take TF32 by themselves.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    clock = Clock(torch, device)
+    ceilings(torch, clock, device, tiny)
     for precision, dtype in (("strict", torch.float32), ("fast", torch.bfloat16)):
-        for batch in (1, 256):
-            pixels = torch.randint(0, 255, (batch, 224, 224, 3), dtype=torch.uint8, device=device)
-            forms("patch_embed", batch, PatchEmbed(dtype), pixels, precision)
-            if torchaudio and precision == "strict":
-                sound = torch.randint(-9999, 9999, (batch, 160000), dtype=torch.int16, device=device)
-                forms("log_mel_project", batch, LogMel(), sound, precision)
-            smaller = min(batch, 64)
-            tokens = torch.randn(smaller, 4096, 1024, device=device, dtype=dtype)
-            forms("perceiver", smaller, Perceiver(dtype), tokens, precision)
+        for stage in peer_stages.STAGES:
+            if not re.search(options.only, stage.name) or (precision == "fast" and not stage.rounds):
+                continue
+            for batch in sorted({min(int(b), stage.most) for b in options.batches.split(",")}):
+                row = {"stage": stage.name, "batch": batch, "precision": precision}
+                try:
+                    for form in stage.forms(peer_stages.Kit(device, batch, dtype, tiny)):
+                        time_form(torch, clock, form, device, options.eager, **row)
+                except Exception as error:
+                    missing(str(error), **row)
+                if device == "cuda":
+                    torch.cuda.empty_cache()
 
 
 main()

@@ -26,9 +26,11 @@ int run(Bench& bench, const std::vector<int64_t>& batches, Precision precision) 
   table->device_info(0, &info, why, sizeof(why));
   bench.engine = std::make_shared<Engine>(1, precision, device);
   bench.ceilings = measure_ceilings(device, bench.repeats, bench.tiny);
-  std::printf("{\"device\": \"%s\", \"precision\": \"%s\", \"gbytes_per_s\": %.3f, \"tflops\": %.6f}\n",
-              info.name, bench.fast() ? "fast" : "strict", bench.ceilings.bytes_per_s / 1e9,
-              bench.ceilings.flops_per_s / 1e12);
+  std::printf(
+      "{\"device\": \"%s\", \"precision\": \"%s\", \"sizes\": \"%s\", \"gbytes_per_s\": %.3f, \"tflops\": "
+      "%.6f}\n",
+      info.name, bench.fast() ? "fast" : "strict", bench.tiny ? "tiny" : "full",
+      bench.ceilings.bytes_per_s / 1e9, bench.ceilings.flops_per_s / 1e12);
   int failed = 0;
   for (const int64_t batch : batches) {
     bench.batch = batch;

@@ -108,9 +108,8 @@ void yuv_to_rgb(const Bench& b) {
   const int64_t pixels = args.height * args.width, planes = pixels * 3 / 2;
   OpStage s(b, "yuv_to_rgb");
   s.stage.shape = text(args.height) + "x" + text(args.width) + " 4:2:0 -> RGB";
-  const auto tables = s.packed(yuv_cuda_bytes(args), [&](void* host, void* device) {
-    return pack_yuv_cuda(args, host, device);
-  });
+  const auto tables = s.packed(yuv_cuda_bytes(args),
+                               [&](void* host, void* device) { return pack_yuv_cuda(args, host, device); });
   const uint8_t* from = s.upload(s.integers<uint8_t>(b.batch * planes, 16, 235));
   auto* to = s.room<uint8_t>(b.batch * 3 * pixels);
   s.stage.bytes = product({b.batch, planes + 3 * pixels});
