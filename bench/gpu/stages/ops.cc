@@ -32,18 +32,13 @@ class OpStage {
     bench_.device()->upload(there, values.data(), static_cast<int64_t>(values.size() * sizeof(T)));
     return there;
   }
-  /// Standard normal, over and over the same 65 521 of them: a prime, so that no two rows are equal.
+  /// Standard normal, and whole numbers in [low, high].
   std::vector<float> normals(int64_t count) {
-    std::vector<float> some(65521), all(static_cast<size_t>(count));
-    random_.fill_normal(some.begin(), some.end());
-    for (size_t i = 0; i < all.size(); ++i) all[i] = some[i % some.size()];
-    return all;
+    return repeated<float>(count, [&] { return static_cast<float>(random_.normal()); });
   }
   template <class T>
   std::vector<T> integers(int64_t count, int64_t low, int64_t high) {
-    std::vector<T> all(static_cast<size_t>(count));
-    for (T& v : all) v = static_cast<T>(random_.integer(low, high));
-    return all;
+    return repeated<T>(count, [&] { return static_cast<T>(random_.integer(low, high)); });
   }
   template <class Pack>
   auto packed(size_t bytes, Pack pack) {
@@ -59,6 +54,15 @@ class OpStage {
   }
 
  private:
+  /// Over and over the same 65 521 values: a prime, so that no two rows are equal.
+  template <class T, class Value>
+  static std::vector<T> repeated(int64_t count, Value value) {
+    std::vector<T> all(static_cast<size_t>(count));
+    constexpr size_t kPeriod = 65521;
+    for (size_t i = 0; i < all.size(); ++i) all[i] = i < kPeriod ? value() : all[i - kPeriod];
+    return all;
+  }
+
   const Bench& bench_;
   std::deque<CudaBlock> blocks_;
   CudaStream stream_;
