@@ -3,6 +3,7 @@
 #include <cmath>
 #include <deque>
 
+#include "ops/log_mel/log_mel_check.h"
 #include "stages/stage.h"
 
 namespace sns {
@@ -194,20 +195,7 @@ void log_mel(const Bench& b) {
   c.log = LogKind::kLog10;
   features(b, "log_mel", c);
 }
-void log_mel_whisper(const Bench& b) {
-  LogMelConfig c;
-  c.hop = 160;
-  c.n_mels = 80;
-  c.mel_scale = MelScale::kSlaney;
-  c.slaney_norm = 1;
-  c.drop_last_frame = 1;
-  c.log = LogKind::kLog10;
-  c.clip = ClipRange::kClipMax;
-  c.clip_range = 8;
-  c.out_scale = 0.25, c.out_shift = 1;
-  c.mel_major = 1;
-  features(b, "log_mel_whisper", c);
-}
+void log_mel_whisper(const Bench& b) { features(b, "log_mel_whisper", whisper_log_mel(80)); }
 
 /// ViT-B: 197 tokens, 12 heads of 64.
 void attention(const Bench& b) {
