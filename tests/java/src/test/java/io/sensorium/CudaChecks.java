@@ -177,7 +177,7 @@ final class CudaChecks {
                 "--json");
         check(code == 0, out + err.toString());
         int ops = out.toString().split("\"worst_seed\"", -1).length - 1;
-        check(ops == 21, ops + " ops were checked");
+        check(ops == 22, ops + " ops were checked");
         err = new StringWriter();
         code = Main.run(
                 new PrintWriter(out, true), new PrintWriter(err, true), "check", "--device", "cuda", "--timing");
