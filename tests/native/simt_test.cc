@@ -252,6 +252,25 @@ TEST(Simt, CatchesWritesOutsideSharedMemory) {
   EXPECT_EQ(4, failures([] { return gpu_launch(dynamic_overrun, 1, 32, 128, nullptr) == 0; }));
 }
 
+template <int kBytes>
+void with_static() {
+  SNS_SHARED(char, tile, kBytes);
+  SNS_DYNAMIC_SHARED(char, more);
+  tile[0] = more[0] = 1;
+}
+TEST(Simt, StaticAndDynamicSharedMemoryShareOneLimit) {
+  constexpr size_t kAll = 227 * 1024, kUnasked = 48 * 1024;
+  const auto refusals = [](auto kernel, size_t dynamic) {
+    return failures([&] { return gpu_launch(kernel, 1, 32, dynamic, nullptr) == 0; });
+  };
+  EXPECT_EQ(0, refusals(with_static<1>, kAll - 1024));
+  EXPECT_EQ(4, refusals(with_static<1>, kAll));
+  EXPECT_EQ(4, refusals(with_static<1025>, kAll - 1040));  // dynamic memory starts at a multiple of 1024
+  EXPECT_EQ(0, refusals(with_static<18 * 1024>, gpu::kSharedUnasked));
+  EXPECT_EQ(4, refusals(with_static<18 * 1024 + 16>, gpu::kSharedUnasked));
+  EXPECT_EQ(0, refusals(with_static<4096>, kUnasked));
+}
+
 void uninitialised(float* y) {
   SNS_SHARED(float, tile, 32);
   y[threadIdx.x] = tile[threadIdx.x];

@@ -12,6 +12,12 @@
 
 #include "core/bfloat16.h"
 
+namespace sns::gpu {
+/// A launch with more dynamic shared memory asks for leave to take all there is. Without, static and dynamic
+/// together may be 48 KiB; what is static is known to nvcc only.
+constexpr size_t kSharedUnasked = 30 * 1024;
+}  // namespace sns::gpu
+
 #if defined(SNS_SIMT)
 
 #include "simt/cuda_words.h"
@@ -37,7 +43,7 @@ constexpr int kNoKernel = cudaErrorNoKernelImageForDevice;
 template <class... P, class... A>
 inline int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream,
                       A&&... args) {
-  if (shared_bytes > 48 * 1024) {
+  if (shared_bytes > kSharedUnasked) {
     const auto status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                              static_cast<int>(shared_bytes));
     if (status != cudaSuccess) return status;

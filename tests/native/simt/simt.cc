@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "backend/cuda/kernel.h"
 #include "simt/block.h"
 
 namespace simt {
@@ -42,6 +43,20 @@ void thread_main(void* argument) {
   --block_now->alive;
   if (barrier.arrived > 0 && barrier.arrived == block_now->alive) release(barrier);
   Fiber::switch_to(self->fiber, *scheduler);
+}
+
+/// What a block takes of shared memory: dynamic memory is aligned behind what is static.
+void check_shared(const Block& block) {
+  constexpr size_t kUnasked = 48 * 1024, kArrayAlign = 16;
+  const auto up = [](size_t n, size_t to) { return (n + to - 1) / to * to; };
+  const size_t dynamic = block.dynamic->bytes;
+  size_t bytes = 0;
+  for (const auto& entry : block.statics) bytes = up(bytes, kArrayAlign) + entry.second->bytes;
+  if (dynamic > 0) bytes = up(bytes, kSharedAlign) + dynamic;
+  if (bytes > (dynamic > sns::gpu::kSharedUnasked ? shared_limit() : kUnasked)) {
+    throw Fault("a block of " + std::to_string(bytes) + " bytes of shared memory, " + std::to_string(dynamic) +
+                " of them dynamic");
+  }
 }
 
 uint64_t next_random(uint64_t& state) {
@@ -197,6 +212,7 @@ void launch(Dim3 grid, Dim3 block_dim, size_t dynamic_shared_bytes, const std::f
         block_now = &block;
         run_block(block, random);
         check_nothing_in_flight(block);
+        check_shared(block);
         if (!block.dynamic->intact()) throw Fault("write outside dynamic shared memory");
         for (auto& [site, array] : block.statics) {
           if (!array->intact()) throw Fault("write outside a static shared array");
