@@ -81,7 +81,7 @@ TEST(SimtLinear, WgmmaMatchesOracle) {
                   down = 1 + simt::kMultiprocessors * random.integer(1, 2) / across;
     const int64_t rows = 128 * down - random.integer(0, 127), out = 128 * across - random.integer(0, 127);
     const int64_t in = random.integer(128, 400);
-    ASSERT_TRUE(gpu::gemm_wgmma(rows, out, in, 90, simt::kMultiprocessors));
+    ASSERT_TRUE(gpu::gemm_wgmma(rows, out, in, simt::kMultiprocessors));
     expect_linear(random, rows, in, out, true, false, 2);
     expect_linear(random, rows, in, out, true, true, 2);
     expect_linear(random, rows, in, out, true, true, 3);

@@ -127,7 +127,7 @@ TEST(SimtPatchEmbed, WgmmaMatchesOracle) {
       g.stride_h = g.stride_w = random.integer(7, 8);
       const int64_t pictures = random.integer(9, 40),
                     out = 128 * simt::kMultiprocessors - random.integer(0, 100);
-      ASSERT_TRUE(gpu::gemm_wgmma(pictures, out, g.patch_size(), 90, simt::kMultiprocessors));
+      ASSERT_TRUE(gpu::gemm_wgmma(pictures, out, g.patch_size(), simt::kMultiprocessors));
       expect_patches(random, g, source, pictures, out, Precision::kStrict);
       expect_patches(random, g, source, pictures, out, Precision::kFast);
     }

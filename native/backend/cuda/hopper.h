@@ -2,6 +2,7 @@
 
 // What compute capability 9.0 adds to kernel.h's vocabulary: mbarriers, bulk copies and wgmma. Kernels that
 // use it are templates whose body stands in `if constexpr (gpu::kHopper)`: only sm_90a has the instructions.
+// Elsewhere they end in not_built(), and launchers ask hopper() before they take them.
 // On the host SIMT executor the same words hold the kernel to the contracts written here.
 
 #include <type_traits>
@@ -22,6 +23,18 @@ constexpr bool kHopper = true;
 constexpr bool kHopper = false;
 #pragma nv_diag_suppress 177  // what only those kernels call is not called here
 #endif
+
+/// Whether the current device is of compute capability 9.0 and the library has sm_90a's code: sm_90's runs
+/// there, too.
+inline bool hopper() {
+#if defined(SNS_SM90A)
+  return compute_capability() == 90;
+#else
+  return false;
+#endif
+}
+/// An error of the launch instead of sums that nobody wrote, such as when the driver is told to take PTX.
+__device__ inline void not_built() { __trap(); }
 
 // ---- mbarriers: a phase is over when `count` arrivals came and all expected bytes landed ----
 

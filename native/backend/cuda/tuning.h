@@ -32,17 +32,21 @@ template <int N>
 struct WgmmaShape {
   static constexpr int kM = 128, kN = N, kK = 64, kMostStages = 4;
   static constexpr int kLoaders = 128, kMultipliers = 256, kThreads = kLoaders + kMultipliers;
-  /// A block's 64 Ki registers are 168 a thread at first.
+  /// A block's 64 Ki registers are 168 a thread at first. Those that take wait for those that give, so that
+  /// more than is given would never come.
+  static constexpr int kFirstRegisters = 64 * 1024 / kThreads / 8 * 8;
   static constexpr int kLoaderRegisters = 72, kMultiplierRegisters = 216;
+  static_assert(kLoaders * kLoaderRegisters + kMultipliers * kMultiplierRegisters <=
+                kThreads * kFirstRegisters);
 };
 using WgmmaStrict = WgmmaShape<128>;
 using WgmmaFast = WgmmaShape<256>;  ///< one product of each pair: x is read half as often
 constexpr size_t kWgmmaSharedBytes = 227 * 1024;
 /// Pays when tiles of 128 × 128 fill the device and are deep enough for the ring to fill.
 constexpr int64_t kWgmmaDepth = 128;
-inline bool gemm_wgmma(int64_t m, int64_t n, int64_t k, int compute_capability, int64_t multiprocessors) {
+inline bool gemm_wgmma(int64_t m, int64_t n, int64_t k, int64_t multiprocessors) {
   const int64_t tiles = (m + 127) / 128 * ((n + 127) / 128);
-  return compute_capability == 90 && k >= kWgmmaDepth && tiles >= multiprocessors;
+  return k >= kWgmmaDepth && tiles >= multiprocessors;
 }
 
 /// Elsewhere 0 = GemmNarrow, 1 = GemmSmall, 2 = GemmLarge.

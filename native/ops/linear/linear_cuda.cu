@@ -73,6 +73,8 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
           return typename L::A{args.x, args.ldx, args.rows, w.in};
         },
         LinearOut{w, args, factor});
+  } else {
+    gpu::not_built();
   }
 }
 
@@ -95,7 +97,7 @@ template <Passes kPasses>
 int launch(const LinearCudaWeights& w, const LinearArgs& args, const float* factor, void* stream) {
   const bool aligned = reinterpret_cast<uintptr_t>(args.x) % 16 == 0 && args.ldx % 4 == 0;
   if (!aligned) return launch<gpu::GemmSmall, false, kPasses>(w, args, factor, stream);
-  if (gpu::gemm_wgmma(args.rows, w.out, w.in, gpu::compute_capability(), gpu::multiprocessors())) {
+  if (gpu::hopper() && gpu::gemm_wgmma(args.rows, w.out, w.in, gpu::multiprocessors())) {
     using Shape = std::conditional_t<kPasses == Passes::kOne, gpu::WgmmaFast, gpu::WgmmaStrict>;
     return launch_wgmma<Shape, kPasses>(w, args, factor, stream);
   }

@@ -210,6 +210,8 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
       return P::operand(w, patches);
     };
     P::Gemm::run(w.linear, rows, shared, operand, PatchOut{w, args, rows});
+  } else {
+    gpu::not_built();
   }
 }
 
@@ -223,8 +225,7 @@ int launch_wgmma(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args,
 
 template <bool kBytes, bool kStrict>
 int launch(const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, void* stream) {
-  if (gpu::gemm_wgmma(args.max_rows, w.linear.out, w.linear.in, gpu::compute_capability(),
-                      gpu::multiprocessors())) {
+  if (gpu::hopper() && gpu::gemm_wgmma(args.max_rows, w.linear.out, w.linear.in, gpu::multiprocessors())) {
     return launch_wgmma<std::conditional_t<kStrict, gpu::WgmmaStrict, gpu::WgmmaFast>, kBytes, kStrict>(
         w, args, stream);
   }

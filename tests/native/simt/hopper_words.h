@@ -8,6 +8,8 @@
 namespace sns::gpu {
 
 constexpr bool kHopper = true;
+inline bool hopper() { return ::simt::compute_capability() == 90; }
+inline void not_built() {}
 
 inline void mbarrier_init(uint64_t* bar, uint32_t count) {
   ::simt::require_capability(90, "mbarrier with transactions");

@@ -54,8 +54,8 @@ void check_shared(const Block& block) {
   for (const auto& entry : block.statics) bytes = up(bytes, kArrayAlign) + entry.second->bytes;
   if (dynamic > 0) bytes = up(bytes, kSharedAlign) + dynamic;
   if (bytes > (dynamic > sns::gpu::kSharedUnasked ? shared_limit() : kUnasked)) {
-    throw Fault("a block of " + std::to_string(bytes) + " bytes of shared memory, " + std::to_string(dynamic) +
-                " of them dynamic");
+    throw Fault("a block of " + std::to_string(bytes) + " bytes of shared memory, " +
+                std::to_string(dynamic) + " of them dynamic");
   }
 }
 
