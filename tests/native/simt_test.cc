@@ -117,6 +117,35 @@ TEST(Simt, LdmatrixAndMmaMatchPlainLoops) {
             }));
 }
 
+void one_row(const float* terms, float* c) {
+  const unsigned l = threadIdx.x;
+  const auto pair = [&](unsigned k) { return gpu::pack_bf16(terms[k], terms[k + 1]); };
+  const uint32_t a[4] = {pair(l % 4 * 2), 0, pair(l % 4 * 2 + 8), 0}, ones[2] = {0x3F803F80u, 0x3F803F80u};
+  float acc[4] = {terms[16]};
+  gpu::mma_bf16(acc, a, ones);
+  if (l == 0) *c = acc[0];
+}
+TEST(Simt, MmaCutsOffWhatItShifts) {
+  const auto sum = [](std::vector<float> terms) {
+    terms.resize(17);
+    float c = 0;
+    EXPECT_EQ(0, failures([&] { return gpu_launch(one_row, 1, 32, 0, nullptr, terms.data(), &c) == 0; }));
+    return c;
+  };
+  const auto bits = [](int n) { return std::ldexp(1.0f, -n); };
+  EXPECT_EQ(1 + bits(23), sum({1, bits(24), bits(24)}));            // a bit below the last is kept
+  EXPECT_EQ(1 + bits(23), sum({1, bits(24), bits(24), bits(24)}));  // but not in the sum
+  EXPECT_EQ(1, sum({1, bits(25), bits(25), bits(25), bits(25), bits(25), bits(25), bits(25)}));
+  EXPECT_EQ(-1, sum({-1, -bits(25), -bits(25), -bits(25), -bits(25)}));
+  EXPECT_EQ(bits(23), sum({1 + bits(7), bits(23), -1 - bits(7)}));  // no term hides another
+  EXPECT_EQ(4 * bits(25), sum({bits(25), bits(25), bits(25), bits(25)}));
+  std::vector<float> with_c(17, bits(25));
+  with_c[16] = 1 - bits(24);  // the first eight pass 1, so that the others are lost
+  EXPECT_EQ(1 + bits(23), sum(with_c));
+  EXPECT_TRUE(std::isinf(sum({INFINITY, 1, 2})));
+  EXPECT_TRUE(std::isnan(sum({INFINITY, -INFINITY})));
+}
+
 // ---- planted bugs: a double-buffered pipeline, each time with one line missing
 // ------------------------------
 
