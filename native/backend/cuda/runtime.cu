@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace sns::gpu {
@@ -59,9 +60,47 @@ int32_t stream_create(void** out) {
 int32_t stream_destroy(void* stream) { return cleared(cudaStreamDestroy(stream_of(stream))); }
 int32_t stream_synchronize(void* stream) { return cleared(cudaStreamSynchronize(stream_of(stream))); }
 
+/// A copy of a graph, which may be told to read from elsewhere.
+struct CopyIn {
+  cudaGraphNode_t node;
+  void* device;
+  const void* host;
+  size_t bytes;
+};
+/// What this thread is capturing.
+struct Capture {
+  cudaStream_t stream = nullptr;
+  std::vector<CopyIn> copies;
+};
+thread_local Capture capture;
+
+/// The node that the stream's last call became: what the next one will depend on. A node itself is not asked:
+/// nothing says that it gives a copy's parameters back as they were.
+cudaError_t last_node(cudaStream_t stream, cudaGraphNode_t* node) {
+  cudaStreamCaptureStatus status;
+  const cudaGraphNode_t* last = nullptr;
+  size_t count = 0;
+#if CUDART_VERSION >= 13000
+  const cudaError_t error =
+      cudaStreamGetCaptureInfo(stream, &status, nullptr, nullptr, &last, nullptr, &count);
+#else
+  const cudaError_t error = cudaStreamGetCaptureInfo_v2(stream, &status, nullptr, nullptr, &last, &count);
+#endif
+  if (error != cudaSuccess) return error;
+  if (status != cudaStreamCaptureStatusActive || count != 1) return cudaErrorStreamCaptureInvalidated;
+  *node = last[0];
+  return cudaSuccess;
+}
+
 int32_t copy_in(void* device, const void* host, int64_t bytes, void* stream) {
-  return cleared(
-      cudaMemcpyAsync(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_of(stream)));
+  const auto size = static_cast<size_t>(bytes);
+  cudaError_t error = cudaMemcpyAsync(device, host, size, cudaMemcpyHostToDevice, stream_of(stream));
+  if (error == cudaSuccess && capture.stream && capture.stream == stream) {
+    CopyIn copy{nullptr, device, host, size};
+    error = last_node(stream_of(stream), &copy.node);
+    capture.copies.push_back(copy);
+  }
+  return cleared(error);
 }
 int32_t copy_out(void* host, const void* device, int64_t bytes, void* stream) {
   return cleared(
@@ -90,38 +129,16 @@ int32_t stream_wait(void* stream, void* event) {
 }
 
 int32_t capture_begin(void* stream) {
-  return cleared(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
+  const cudaError_t error = cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal);
+  capture = {error == cudaSuccess ? stream_of(stream) : nullptr, {}};
+  return cleared(error);
 }
-struct CopyIn {
-  cudaGraphNode_t node;
-  void* device;
-  const void* host;
-  size_t bytes;
-};
 struct Graph {
   cudaGraph_t captured = nullptr;  ///< kept: nodes are named by it
   cudaGraphExec_t executable = nullptr;
   std::vector<CopyIn> copies;
 };
 Graph* graph_of(void* graph) { return static_cast<Graph*>(graph); }
-
-cudaError_t find_copies(Graph& g) {
-  size_t count = 0;
-  cudaError_t error = cudaGraphGetNodes(g.captured, nullptr, &count);
-  std::vector<cudaGraphNode_t> nodes(count);
-  if (error == cudaSuccess && count > 0) error = cudaGraphGetNodes(g.captured, nodes.data(), &count);
-  for (size_t i = 0; error == cudaSuccess && i < count; ++i) {
-    cudaGraphNodeType type;
-    error = cudaGraphNodeGetType(nodes[i], &type);
-    if (error != cudaSuccess || type != cudaGraphNodeTypeMemcpy) continue;
-    cudaMemcpy3DParms p = {};
-    error = cudaGraphMemcpyNodeGetParams(nodes[i], &p);
-    if (error == cudaSuccess && p.kind == cudaMemcpyHostToDevice) {
-      g.copies.push_back({nodes[i], p.dstPtr.ptr, p.srcPtr.ptr, p.extent.width});
-    }
-  }
-  return error;
-}
 
 int32_t graph_destroy(void* graph) {
   const std::unique_ptr<Graph> g(graph_of(graph));
@@ -135,9 +152,10 @@ int32_t graph_destroy(void* graph) {
 int32_t capture_end(void* stream, void** graph) {
   *graph = nullptr;
   auto g = std::make_unique<Graph>();
+  g->copies = std::move(capture.copies);
+  capture = {};
   cudaError_t error = cudaStreamEndCapture(stream_of(stream), &g->captured);
   if (error == cudaSuccess) error = cudaGraphInstantiate(&g->executable, g->captured, 0);
-  if (error == cudaSuccess) error = find_copies(*g);
   if (error == cudaSuccess) error = cudaGraphUpload(g->executable, stream_of(stream));
   if (error == cudaSuccess) {
     *graph = g.release();
@@ -150,9 +168,10 @@ int32_t graph_copy_from(void* graph, void* device, const void* host) {
   for (CopyIn& copy : graph_of(graph)->copies) {
     if (copy.device != device) continue;
     if (copy.host == host) return cudaSuccess;
-    copy.host = host;
-    return cleared(cudaGraphExecMemcpyNodeSetParams1D(graph_of(graph)->executable, copy.node, device, host,
-                                                      copy.bytes, cudaMemcpyHostToDevice));
+    const cudaError_t error = cudaGraphExecMemcpyNodeSetParams1D(
+        graph_of(graph)->executable, copy.node, device, host, copy.bytes, cudaMemcpyHostToDevice);
+    if (error == cudaSuccess) copy.host = host;
+    return cleared(error);
   }
   return cudaErrorInvalidValue;
 }
