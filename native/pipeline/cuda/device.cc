@@ -5,16 +5,25 @@
 namespace sns {
 namespace {
 
-/// Errors after which the context gives nothing but errors (CUDA runtime API, cudaError_t).
+/// Errors after which the context gives nothing but errors (CUDA runtime API, cudaError_t). Not those among
+/// them that refuse a call: a launch with too many resources, memory that is not registered.
 bool sticky(int32_t status) {
   switch (status) {
     case 46:   // devices unavailable
     case 214:  // uncorrectable ECC error
     case 220:  // NVLink
+    case 226:  // contained by the GPU
+    case 700:  // illegal address
+    case 702:  // timeout
+    case 709:  // context destroyed
+    case 710:  // assert
+    case 721:  // tensor memory leak
+    case 810:  // MPS client terminated
+    case 911:  // external device
     case 999:  // unknown
       return true;
     default:
-      return status >= 700 && status < 800;  // illegal address, timeout, assert, traps, launch failure
+      return status >= 714 && status <= 719;  // traps, launch failure
   }
 }
 
@@ -98,6 +107,7 @@ CudaBlock::CudaBlock(CudaDevicePtr device, Place place, int64_t bytes)
 CudaBlock::~CudaBlock() {
   if (!data_) return;
   const sns_cuda_runtime& runtime = device_->runtime();
+  runtime.use_device(device_->index());  // whatever thread it is: memory goes back in the device's own stream
   (place_ == Place::kDevice ? runtime.release : runtime.release_host)(data_);
 }
 
