@@ -105,6 +105,49 @@ TEST(SimtPatchEmbed, MatchesOracle) {
   });
 }
 
+/// Columns that only pad W take nothing of the memory behind the patch, wherever that begins: what lies there
+/// may be NaN.
+TEST(SimtPatchEmbed, ReadsNothingBehindThePatches) {
+  under_every_schedule("patch_embed, behind the patches", 1, [](Random& random) {
+    PatchGeometry g;
+    g.channels = 1, g.patch_h = g.stride_h = random.integer(1, 3), g.patch_w = g.stride_w = 4;
+    for (const auto source :
+         {PixelSource::kU8Interleaved, PixelSource::kF32Planar, PixelSource::kF32Transposed}) {
+      if (source == PixelSource::kF32Transposed) std::swap(g.patch_h, g.patch_w);
+      const int64_t out = 40, size = g.patch_size();
+      const float scale = 0.5f, shift = -1;
+      auto weight = normal(random, out * size);
+      PackedBlock block(patch_embed_cuda_bytes(g, out, 0));
+      const auto w = pack_patch_embed_cuda(g, source, weight.data(), nullptr, out, &scale, &shift, 0,
+                                           block.data(), block.data());
+      for (int64_t at = 0; at < 4; ++at) {
+        Guarded<float> floats(size + 8), y(out);
+        Guarded<uint8_t> bytes(size + at);  // ends where the patch does
+        for (int64_t i = 0; i < size + 8; ++i) {
+          floats[i] = i < at || i >= at + size ? NAN : static_cast<float>(random.normal());
+        }
+        for (int64_t i = 0; i < size + at; ++i) bytes[i] = static_cast<uint8_t>(random.integer(0, 255));
+        PatchEmbedArgs a;
+        ImageView& v = a.image;
+        v.height = g.patch_h, v.width = g.patch_w;
+        v.u8 = source == PixelSource::kU8Interleaved;
+        const bool across = source != PixelSource::kF32Transposed;
+        v.stride_x = across ? 1 : g.patch_h, v.stride_y = across ? g.patch_w : 1,
+        v.stride_c = v.u8 ? 1 : size;
+        v.data = v.u8 ? static_cast<const void*>(bytes.data() + at) : floats.data() + at;
+        a.y = y.data(), a.ldy = out;
+        const PatchEmbedCudaItem item{v.data, v.stride_y, v.stride_x, v.stride_c, 1, nullptr, y.data(), out};
+        const int64_t rows = 1;
+        ASSERT_EQ(0, patch_embed_cuda(w, {&item, 1, &rows, 1}, Precision::kStrict, nullptr));
+        Guarded<double> ref(out);
+        patch_embed_ref(g, weight.data(), nullptr, out, &scale, &shift, a, ref.data());
+        EXPECT_LE(nmse(y.data(), out, ref.data(), 1, out), kPatchEmbedNmse)
+            << "source " << static_cast<int>(source) << ", " << at << " behind an aligned address";
+      }
+    }
+  });
+}
+
 TEST(SimtPatchEmbed, LargeTilesMatchOracle) {
   Random random(5);
   simt::set_compute_capability(80);

@@ -55,6 +55,7 @@ struct ByteOperand {
   const int32_t* element;
   const float* centre;
   int run;
+  int64_t columns;  ///< those behind only pad W
 
   template <int kThreads>
   __device__ void load(Stage* stage, int64_t, int64_t k0) const {
@@ -64,9 +65,9 @@ struct ByteOperand {
       uint8_t* to = stage->x + r * kLd + c;
       const int32_t* e = element + k0 + c;
       const unsigned char* from = row.pixels ? row.pixels + row.offset(e[0]) : nullptr;
-      // A run is contiguous; the columns that only pad W repeat the patch's last byte, which ends a word.
-      if (!from || (run % 4 == 0 && (reinterpret_cast<uintptr_t>(from) & 3) == 0)) {
-        gpu::cp_async4(to, from ? from : static_cast<const void*>(element), from != nullptr);
+      const bool there = from && k0 + c < columns;
+      if (!there || (run % 4 == 0 && (reinterpret_cast<uintptr_t>(from) & 3) == 0)) {  // a run is contiguous
+        gpu::cp_async4(to, there ? from : static_cast<const void*>(element), there);
       } else {
         for (int b = 0; b < 4; ++b) to[b] = row.pixels[row.offset(e[b])];
       }
@@ -93,6 +94,7 @@ struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kParts, true> {
   const PatchRow* rows;
   const int32_t* element;
   int run;
+  int64_t columns;  ///< as ByteOperand's
 
   template <int kThreads>
   __device__ void load(typename Base::Stage* stage, int64_t, int64_t k0) const {
@@ -102,8 +104,9 @@ struct PatchFloatOperand : gpu::FloatOperand<kRows, kK, kParts, true> {
       float* to = stage->x + r * Base::kLd + c;
       const int32_t* e = element + k0 + c;
       const auto* x = reinterpret_cast<const float*>(row.pixels);
-      if (!x || (run % 4 == 0 && (reinterpret_cast<uintptr_t>(x + row.offset(e[0])) & 15) == 0)) {
-        gpu::cp_async16(to, x ? x + row.offset(e[0]) : static_cast<const void*>(element), x != nullptr);
+      const bool there = x && k0 + c < columns;
+      if (!there || (run % 4 == 0 && (reinterpret_cast<uintptr_t>(x + row.offset(e[0])) & 15) == 0)) {
+        gpu::cp_async16(to, there ? x + row.offset(e[0]) : static_cast<const void*>(element), there);
       } else {
         for (int b = 0; b < 4; ++b) gpu::cp_async4(to + b, x + row.offset(e[b]), true);
       }
@@ -119,7 +122,7 @@ struct PatchEmbed {
 
   __device__ static A operand(const PatchEmbedCudaWeights& w, const PatchRow* rows) {
     A a;
-    a.rows = rows, a.element = w.element, a.run = w.run;
+    a.rows = rows, a.element = w.element, a.run = w.run, a.columns = w.linear.in;
     if constexpr (kBytes) a.centre = w.centre;
     return a;
   }
