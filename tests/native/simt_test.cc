@@ -146,6 +146,19 @@ TEST(Simt, MmaCutsOffWhatItShifts) {
   EXPECT_TRUE(std::isnan(sum({INFINITY, -INFINITY})));
 }
 
+/// The address of a copy of nothing must be aligned as well.
+void copy_nothing(const float* x) {
+  SNS_DYNAMIC_SHARED(float, tile);
+  gpu::cp_async16(tile + 4 * threadIdx.x, x, false);
+  gpu::cp_async_commit();
+  gpu::cp_async_wait<0>();
+}
+TEST(Simt, CatchesUnalignedCopiesOfNothing) {
+  alignas(16) float x[8] = {};
+  EXPECT_EQ(0, failures([&] { return gpu_launch(copy_nothing, 1, 32, 512, nullptr, x) == 0; }));
+  EXPECT_EQ(4, failures([&] { return gpu_launch(copy_nothing, 1, 32, 512, nullptr, x + 1) == 0; }));
+}
+
 // ---- planted bugs: a double-buffered pipeline, each time with one line missing
 // ------------------------------
 

@@ -40,18 +40,35 @@ namespace sns::gpu {
 using Stream = cudaStream_t;
 constexpr int kNoKernel = cudaErrorNoKernelImageForDevice;
 
+/// Asks for all that the device has. The leave is the kernel's, whoever launches it: were it for what one
+/// launch needs, another thread's launch of the same kernel could take it back.
+inline cudaError_t ask_for_shared(const void* kernel) {
+  int device = 0, most = 0;
+  cudaFuncAttributes own;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) {
+    error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  }
+  if (error == cudaSuccess) error = cudaFuncGetAttributes(&own, kernel);
+  return error != cudaSuccess ? error
+                              : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                     most - static_cast<int>(own.sharedSizeBytes));
+}
+
 template <class... P, class... A>
 inline int gpu_launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, Stream stream,
                       A&&... args) {
-  if (shared_bytes > kSharedUnasked) {
-    const auto status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                             static_cast<int>(shared_bytes));
-    if (status != cudaSuccess) return status;
+  cudaError_t error = cudaSuccess;
+  if (shared_bytes > kSharedUnasked) error = ask_for_shared(reinterpret_cast<const void*>(kernel));
+  if (error == cudaSuccess) {
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid, config.blockDim = block;
+    config.dynamicSmemBytes = shared_bytes, config.stream = stream;
+    // What it gives is this launch's, not what an earlier call left behind.
+    error = cudaLaunchKernelEx(&config, kernel, static_cast<P>(args)...);
   }
-  // clang-format off
-  kernel<<<grid, block, shared_bytes, stream>>>(static_cast<P>(args)...);
-  // clang-format on
-  return cudaGetLastError();
+  if (error != cudaSuccess) cudaGetLastError();
+  return error;
 }
 
 /// Of the current device: 90 for 9.0; 0 if it does not say.

@@ -130,9 +130,9 @@ int launch(const LogMelCudaPlan& p, const LogMelCudaArgs& args, const LinearCuda
 }  // namespace
 
 bool log_mel_linear_cuda_serves(const LogMelCudaPlan& p) {
-  constexpr size_t kMost = 99 * 1024;  // of the smallest sm_8x
-  const LogMelConfig& c = p.config;
   using Most = Fused<gpu::LogMelMany, true>;
+  constexpr size_t kMost = 99 * 1024 - sizeof(Token) * gpu::LogMelMany::kM;  // of the smallest sm_8x
+  const LogMelConfig& c = p.config;
   return gpu::no_tensor_kernel() == 0 && log_mel_cuda_fused(c) && c.clip != ClipRange::kClipMax &&
          c.norm == FeatureNorm::kNone &&
          (p.wide ? Most::shared_bytes<double>(p) : Most::shared_bytes<float>(p)) <= kMost;

@@ -271,8 +271,9 @@ void named_barrier(int id, int count) {
 
 void copy_async(void* shared, const void* global, int bytes, int valid) {
   if ((bytes != 4 && bytes != 8 && bytes != 16) || valid < 0 || valid > bytes) throw Fault("cp.async size");
+  // Also where nothing is read of the source.
   if (reinterpret_cast<uintptr_t>(shared) % static_cast<unsigned>(bytes) != 0 ||
-      (valid > 0 && reinterpret_cast<uintptr_t>(global) % static_cast<unsigned>(bytes) != 0)) {
+      reinterpret_cast<uintptr_t>(global) % static_cast<unsigned>(bytes) != 0) {
     throw Fault("cp.async of " + std::to_string(bytes) + " bytes is not aligned");
   }
   const Copy copy{shared, global, bytes, valid};
