@@ -137,6 +137,7 @@ struct Graph {
   cudaGraph_t captured = nullptr;  ///< kept: nodes are named by it
   cudaGraphExec_t executable = nullptr;
   std::vector<CopyIn> copies;
+  size_t next = 0;  ///< copy that is asked for next, if they are asked for in their order
 };
 Graph* graph_of(void* graph) { return static_cast<Graph*>(graph); }
 
@@ -165,11 +166,14 @@ int32_t capture_end(void* stream, void** graph) {
   return cleared(error);
 }
 int32_t graph_copy_from(void* graph, void* device, const void* host) {
-  for (CopyIn& copy : graph_of(graph)->copies) {
+  Graph& g = *graph_of(graph);
+  for (size_t i = 0; i < g.copies.size(); ++i) {
+    CopyIn& copy = g.copies[g.next];
+    g.next = (g.next + 1) % g.copies.size();
     if (copy.device != device) continue;
     if (copy.host == host) return cudaSuccess;
-    const cudaError_t error = cudaGraphExecMemcpyNodeSetParams1D(
-        graph_of(graph)->executable, copy.node, device, host, copy.bytes, cudaMemcpyHostToDevice);
+    const cudaError_t error = cudaGraphExecMemcpyNodeSetParams1D(g.executable, copy.node, device, host,
+                                                                 copy.bytes, cudaMemcpyHostToDevice);
     if (error == cudaSuccess) copy.host = host;
     return cleared(error);
   }
