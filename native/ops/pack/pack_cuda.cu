@@ -20,6 +20,7 @@ __global__ void __launch_bounds__(kThreads) pack_kernel(PackArgs args, int64_t b
     for (int64_t s = threadIdx.x; s < at.y; s += kThreads) start += args.segments[s].count;
     to = args.y + gpu::block_sum<kThreads>(start, partial) * args.ldy;
   }
+  if (to == segment.rows && !segment.modality && !segment.position) return;  // there as it is
   for (int64_t row = at.x; row < segment.count; row += blocks) {
     const float* from = segment.rows + row * segment.ld;
     const float* position = segment.position ? segment.position + row * args.dim : nullptr;

@@ -368,7 +368,11 @@ void CudaSession::put_segments(const Request& r) {
       prefixes[m] = parcel_.take(2 * cu_items_[m].count, &prefixes_[m]);
     }
   }
+  int64_t landed = 0;
+  bool moves = false;
   const auto add = [&](const float* rows, int64_t count, const float* modality) {
+    moves = moves || modality || rows != at_.tokens + landed * d;
+    landed += count;
     segments[segment_count_++] = {rows, d, count, modality, nullptr};
   };
   for (int m = 0; m < kModalities; ++m) {
@@ -390,6 +394,7 @@ void CudaSession::put_segments(const Request& r) {
     }
     if (plan.special > 0) add(rows.end, plan.special, nullptr);
   }
+  if (!moves) segment_count_ = 0;  // every row is where it belongs
   std::fill(encoded, encoded + kModalities, 0);
   for (int64_t i = 0; i < items_count_; ++i) {
     Staged& s = order_[static_cast<size_t>(i)];
