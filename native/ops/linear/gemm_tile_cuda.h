@@ -264,6 +264,25 @@ struct GemmTile {
     return tile;
   }
 
+  /// As write() of gemm_wgmma_cuda.h, without its begin().
+  template <class Out>
+  __device__ void write(Stage* stages, int64_t column0, const Out& out) const {
+    constexpr int kBatch = 8;
+    static_assert(Shape::kM * Shape::kN % (kBatch * Shape::kThreads) == 0);
+    const float* tile = to_shared(stages);
+    for (int i = static_cast<int>(threadIdx.x); i < Shape::kM * Shape::kN; i += kBatch * Shape::kThreads) {
+      const auto row = [&](int b) { return (i + b * Shape::kThreads) / Shape::kN; };
+      const auto column = [&](int b) { return (i + b * Shape::kThreads) % Shape::kN; };
+      typename Out::Read read[kBatch];
+      SNS_UNROLL
+      for (int b = 0; b < kBatch; ++b) read[b] = out.read(row(b), column0 + column(b));
+      SNS_UNROLL
+      for (int b = 0; b < kBatch; ++b) {
+        out.put(row(b), column0 + column(b), tile[row(b) * kTileLd + column(b)], read[b]);
+      }
+    }
+  }
+
   /// f(row in tile, column in tile, value) for every element, neighbouring threads neighbouring columns, so
   /// that global reads and writes are whole rows.
   template <class F>

@@ -46,8 +46,9 @@ class WgmmaGemm {
   static_assert(sizeof(Shared) + kOtherShared <= kWgmmaSharedBytes);
 
   /// Whole block, all tiles of [rows, w.out]. make(row0) gives the loaders their A; `out` is copied to every
-  /// warp that multiplies: out.begin(first of its 16 rows, lane), then out.put(r, column, value) by all
-  /// lanes, each with a column of its own, of which some may be past w.out.
+  /// warp that multiplies: out.begin(first of its 16 rows, lane), then out.read(r, column) of a few rows
+  /// before out.put(r, column, value, what was read) of them, by all lanes, each with a column of its own, of
+  /// which some may be past w.out.
   template <class Make, class Out>
   __device__ static void run(const LinearCudaWeights& w, int64_t rows, Shared* shared, Make make, Out out) {
     const int thread = static_cast<int>(threadIdx.x);
@@ -78,8 +79,7 @@ class WgmmaGemm {
       float acc[kBlocks][64] = {};
       multiply(w.in_padded, warp, lane, shared, &turn, acc);
       out.begin(row0 + kRows * warp, lane);
-      write(acc, shared->out[warp], lane,
-            [&](int r, int column, float v) { out.put(r, column0 + column, v); });
+      write(acc, shared->out[warp], column0 + lane, lane, out);
     });
   }
 
@@ -97,7 +97,9 @@ class WgmmaGemm {
       mbarrier_wait(shared->empty + slot, *turn / kStages % 2 ^ 1);
       if (threadIdx.x == 0) {
         mbarrier_expect(full, static_cast<uint32_t>(blocks * parts_b(kPasses)) * kTileBytes);
-        for (int n = 0; n < blocks; ++n) {
+        SNS_UNROLL
+        for (int n = 0; n < kBlocks; ++n) {
+          if (n >= blocks) break;
           const int64_t at = LinearTiles::at(column0 + n * LinearTiles::kOut, k0, w.in_padded);
           SNS_UNROLL
           for (int p = 0; p < parts_b(kPasses); ++p) {
@@ -190,21 +192,31 @@ class WgmmaGemm {
     if (lane == 0) mbarrier_arrive(empty);
   }
 
-  /// f(row of the warp, column of the tile, value): lanes take neighbouring columns, so that global reads and
-  /// writes are whole rows.
-  template <class F>
-  __device__ static void write(const float (&acc)[kBlocks][64], float* out, int lane, F f) {
+  /// Lanes take neighbouring columns, so that global reads and writes are whole rows. A store may be to where
+  /// a later row reads, for all that the compiler knows: hence reads by the batch, which share their latency.
+  template <class Out>
+  __device__ static void write(const float (&acc)[kBlocks][64], float* shared, int64_t column, int lane,
+                               const Out& out) {
+    constexpr int kBatch = 8;
     SNS_UNROLL
     for (int n = 0; n < kBlocks; ++n) {
       SNS_UNROLL
-      for (int c = 0; c < LinearTiles::kOut; c += kColumns) {
+      for (int c = 0; c < LinearTiles::kOut; c += kColumns, column += kColumns) {
         __syncwarp();  // what was there has been read
         SNS_UNROLL
         for (int i = 0; i < kColumns / 2; ++i) {
-          out[(lane / 4 + i / 2 % 2 * 8) * kOutLd + i / 4 * 8 + lane % 4 * 2 + i % 2] = acc[n][c / 2 + i];
+          shared[(lane / 4 + i / 2 % 2 * 8) * kOutLd + i / 4 * 8 + lane % 4 * 2 + i % 2] = acc[n][c / 2 + i];
         }
         __syncwarp();
-        for (int r = 0; r < kRows; ++r) f(r, n * LinearTiles::kOut + c + lane, out[r * kOutLd + lane]);
+        for (int r0 = 0; r0 < kRows; r0 += kBatch) {
+          typename Out::Read read[kBatch];
+          SNS_UNROLL
+          for (int r = 0; r < kBatch; ++r) read[r] = out.read(r0 + r, column);
+          SNS_UNROLL
+          for (int r = 0; r < kBatch; ++r) {
+            out.put(r0 + r, column, shared[(r0 + r) * kOutLd + lane], read[r]);
+          }
+        }
       }
     }
   }

@@ -21,22 +21,39 @@ struct Linear {
 
 /// What becomes of the sums of x·Wᵀ.
 struct LinearOut {
+  struct Read {
+    float bias = 0, factor = 1, residual = 0;
+  };
   const LinearCudaWeights& w;
   const LinearArgs& args;
   const float* factor;
-  int64_t row0 = 0;
+  int64_t row0 = 0, period = 0, residual0 = 0;  ///< residual0: row of the residual for row0
 
-  __device__ void begin(int64_t row, int) { row0 = row; }
-  __device__ void put(int r, int64_t column, float v) const {
+  __device__ void begin(int64_t row, int) {
+    row0 = row;
+    period = args.residual_period > 0 ? args.residual_period : args.rows;
+    residual0 = row < period ? row : row % period;
+  }
+  __device__ Read read(int r, int64_t column) const {
+    const int64_t row = row0 + r;
+    Read read;
+    if (row >= args.rows || column >= w.out) return read;
+    if (w.bias) read.bias = w.bias[column];
+    if (factor) read.factor = factor[row * args.ldy + column];
+    if (args.residual) {
+      int64_t from = residual0 + r;
+      if (from >= period) from -= period;
+      if (from >= period) from %= period;  // shorter than a tile
+      read.residual = args.residual[from * args.ld_residual + column];
+    }
+    return read;
+  }
+  __device__ void put(int r, int64_t column, float v, const Read& read) const {
     const int64_t row = row0 + r;
     if (row >= args.rows || column >= w.out) return;
-    v = gpu::activate(args.activation, v + (w.bias ? w.bias[column] : 0.0f));
-    if (factor) v *= factor[row * args.ldy + column];
-    if (args.residual) {
-      const int64_t period = args.residual_period;
-      const int64_t from = period > 0 && row >= period ? row % period : row;
-      v += args.residual[from * args.ld_residual + column];
-    }
+    v = gpu::activate(args.activation, v + read.bias);
+    if (factor) v *= read.factor;
+    if (args.residual) v += read.residual;
     args.y[row * args.ldy + column] = v;
   }
 };
@@ -51,8 +68,9 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   typename L::Tile tile;
   tile.run({args.x, args.ldx, args.rows, w.in}, {w.hi, w.lo, w.in_padded, w.out, w.rest}, row0, column0,
            static_cast<int>(ceil_div(w.in, Shape::kK)), stages);
-  const LinearOut out{w, args, factor, row0};
-  tile.for_each(stages, [&](int r, int c, float v) { out.put(r, column0 + c, v); });
+  LinearOut out{w, args, factor};
+  out.begin(row0, 0);
+  tile.write(stages, column0, out);
 }
 
 template <class Shape, Passes kPasses>

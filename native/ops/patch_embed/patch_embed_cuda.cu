@@ -181,12 +181,20 @@ struct PatchOut {
     y = reinterpret_cast<uintptr_t>(row.y);
     position = reinterpret_cast<uintptr_t>(row.position);
   }
-  __device__ void put(int r, int64_t column, float v) const {
-    auto* to = reinterpret_cast<float*>(__shfl_sync(0xFFFFFFFFu, y, r));
+  struct Read {
+    float bias = 0, position = 0;
+  };
+  __device__ Read read(int r, int64_t column) const {
     const auto* add = reinterpret_cast<const float*>(__shfl_sync(0xFFFFFFFFu, position, r));
-    if (!to || column >= w.linear.out) return;
-    v += w.linear.bias[column];
-    to[column] = add ? v + add[column] : v;
+    Read read;
+    if (column >= w.linear.out) return read;
+    read.bias = w.linear.bias[column];
+    if (add) read.position = add[column];
+    return read;
+  }
+  __device__ void put(int r, int64_t column, float v, const Read& read) const {
+    auto* to = reinterpret_cast<float*>(__shfl_sync(0xFFFFFFFFu, y, r));
+    if (to && column < w.linear.out) to[column] = v + read.bias + read.position;
   }
 };
 
