@@ -34,6 +34,7 @@ constexpr size_t kSharedUnasked = 30 * 1024;
   T* name = reinterpret_cast<T*>(sns_dynamic_)
 
 #define SNS_UNROLL _Pragma("unroll")
+#define SNS_NO_UNROLL _Pragma("unroll 1")
 
 namespace sns::gpu {
 

@@ -197,25 +197,28 @@ class WgmmaGemm {
   template <class Out>
   __device__ static void write(const float (&acc)[kBlocks][64], float* shared, int64_t column, int lane,
                                const Out& out) {
-    constexpr int kBatch = 8;
-    SNS_UNROLL
-    for (int n = 0; n < kBlocks; ++n) {
+    constexpr int kBatch = 8, kParts = kBlocks * LinearTiles::kOut / kColumns;
+    SNS_NO_UNROLL
+    for (int part = 0; part < kParts; ++part, column += kColumns) {
+      __syncwarp();  // what was there has been read
       SNS_UNROLL
-      for (int c = 0; c < LinearTiles::kOut; c += kColumns, column += kColumns) {
-        __syncwarp();  // what was there has been read
+      for (int p = 0; p < kParts; ++p) {  // registers have no index
+        if (p != part) continue;
         SNS_UNROLL
         for (int i = 0; i < kColumns / 2; ++i) {
-          shared[(lane / 4 + i / 2 % 2 * 8) * kOutLd + i / 4 * 8 + lane % 4 * 2 + i % 2] = acc[n][c / 2 + i];
+          shared[(lane / 4 + i / 2 % 2 * 8) * kOutLd + i / 4 * 8 + lane % 4 * 2 + i % 2] =
+              acc[p * kColumns / LinearTiles::kOut][p * kColumns % LinearTiles::kOut / 2 + i];
         }
-        __syncwarp();
-        for (int r0 = 0; r0 < kRows; r0 += kBatch) {
-          typename Out::Read read[kBatch];
-          SNS_UNROLL
-          for (int r = 0; r < kBatch; ++r) read[r] = out.read(r0 + r, column);
-          SNS_UNROLL
-          for (int r = 0; r < kBatch; ++r) {
-            out.put(r0 + r, column, shared[(r0 + r) * kOutLd + lane], read[r]);
-          }
+      }
+      __syncwarp();
+      SNS_NO_UNROLL
+      for (int r0 = 0; r0 < kRows; r0 += kBatch) {
+        typename Out::Read read[kBatch];
+        SNS_UNROLL
+        for (int r = 0; r < kBatch; ++r) read[r] = out.read(r0 + r, column);
+        SNS_UNROLL
+        for (int r = 0; r < kBatch; ++r) {
+          out.put(r0 + r, column, shared[(r0 + r) * kOutLd + lane], read[r]);
         }
       }
     }

@@ -42,8 +42,7 @@ struct LinearOut {
     if (factor) read.factor = factor[row * args.ldy + column];
     if (args.residual) {
       int64_t from = residual0 + r;
-      if (from >= period) from -= period;
-      if (from >= period) from %= period;  // shorter than a tile
+      while (from >= period) from -= period;  // rarely more than once: r is within a tile
       read.residual = args.residual[from * args.ld_residual + column];
     }
     return read;

@@ -19,6 +19,7 @@
 #define __launch_bounds__(...)
 
 #define SNS_UNROLL
+#define SNS_NO_UNROLL
 
 #define threadIdx (::simt::here().thread_idx)
 #define blockIdx (::simt::here().block_idx)
