@@ -15,7 +15,7 @@ struct Picture {
 Picture make_picture(Random& random, PixelSource source, const PatchGeometry& g, int64_t out) {
   const int64_t height = g.patch_h + g.stride_h * random.integer(0, 3) + random.integer(0, 2);
   const int64_t width = g.patch_w + g.stride_w * random.integer(0, 3) + random.integer(0, 2);
-  const int64_t count = g.frames * g.channels * (height + 1) * (width + 1) + 3, shift = random.integer(0, 3);
+  const int64_t count = g.frames * g.channels * height * (width + 3) + 3, shift = random.integer(0, 3);
   const int64_t patches = g.grid_h(height) * g.grid_w(width), ldy = out + random.integer(0, 3);
   Picture p{Guarded<uint8_t>(count),
             normal(random, count),
