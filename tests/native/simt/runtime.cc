@@ -40,14 +40,9 @@ const char* error_text(int32_t error) {
 int32_t allocate(int64_t bytes, void** out) { return simt::device_allocate(static_cast<size_t>(bytes), out); }
 int32_t release(void* device) { return simt::device_release(device); }
 int32_t allocate_host(int64_t bytes, void** out) {
-  if (!simt::device_has_room(static_cast<size_t>(bytes))) return simt::kOutOfMemory;
-  *out = std::aligned_alloc(256, (static_cast<size_t>(bytes) + 255) / 256 * 256);
-  return *out ? simt::device_status() : simt::kOutOfMemory;
+  return simt::host_allocate(static_cast<size_t>(bytes), out);
 }
-int32_t release_host(void* host) {
-  std::free(host);
-  return simt::device_status();
-}
+int32_t release_host(void* host) { return simt::host_release(host); }
 
 int32_t stream_create(void** out) {
   *out = new Stream;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <map>
@@ -22,6 +23,7 @@ struct Block {
 struct Device {
   std::recursive_mutex mutex;
   std::map<void*, Block> blocks;
+  std::map<const void*, size_t> host_blocks;  ///< page-locked
   int64_t held = 0, limit = int64_t{1} << 32;
   int status = kDone;
   int64_t fail_at = -1;  ///< pieces of work until one fails; negative = never
@@ -35,6 +37,17 @@ Device& device() {
 
 void protect(const Device& d, int access) {
   for (const auto& entry : d.blocks) mprotect(entry.second.pages, entry.second.accessible, access);
+}
+
+/// The page-locked block that [p, p + bytes) lies in, or null.
+const void* locked_block(const void* p, size_t bytes) {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  auto after = d.host_blocks.upper_bound(p);
+  if (after == d.host_blocks.begin()) return nullptr;
+  const auto& [begin, size] = *--after;
+  const auto at = static_cast<size_t>(static_cast<const char*>(p) - static_cast<const char*>(begin));
+  return at + bytes <= size ? begin : nullptr;
 }
 
 /// While it lives, this process may touch device memory.
@@ -69,6 +82,7 @@ int Stream::enqueue(Work work) {
 int Stream::copy_in(const CopyIn& copy) {
   if (!captured_) return enqueue([copy] { std::memcpy(copy.device, copy.host, copy.bytes); });
   if (const int status = device_status()) return status;
+  if (!locked_block(copy.host, copy.bytes)) return kInvalidValue;
   captured_->nodes.push_back({nullptr, copy});
   return kDone;
 }
@@ -76,6 +90,8 @@ int Stream::copy_in(const CopyIn& copy) {
 int Graph::copy_from(void* device, const void* host) {
   for (Node& node : nodes) {
     if (node.copy.device != device) continue;
+    const void* const block = locked_block(host, node.copy.bytes);
+    if (!block || block != locked_block(node.copy.host, node.copy.bytes)) return kInvalidValue;
     node.copy.host = host;
     return device_status();
   }
@@ -169,6 +185,24 @@ int device_release(void* p) {
   d.held -= static_cast<int64_t>(found->second.bytes);
   munmap(found->second.pages, found->second.total);
   d.blocks.erase(found);
+  return d.status;
+}
+
+int host_allocate(size_t bytes, void** out) {
+  if (!device_has_room(bytes)) return kOutOfMemory;
+  *out = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (!*out) return kOutOfMemory;
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  d.host_blocks[*out] = bytes;
+  return d.status;
+}
+
+int host_release(void* p) {
+  Device& d = device();
+  const std::lock_guard<std::recursive_mutex> lock(d.mutex);
+  if (d.host_blocks.erase(p) == 0) return kInvalidValue;
+  std::free(p);
   return d.status;
 }
 

@@ -67,6 +67,9 @@ int enqueue(void* stream, Work work);
 /// Pages that only kernels and copies can touch, with a page without access behind the last byte.
 int device_allocate(size_t bytes, void** out);
 int device_release(void* p);
+/// Page-locked host memory, which is all that a graph's copies may read.
+int host_allocate(size_t bytes, void** out);
+int host_release(void* p);
 /// Whether so many bytes would be allocated; page-locked host memory asks, too.
 bool device_has_room(size_t bytes);
 /// The error that stuck to the device, 0 if none.
