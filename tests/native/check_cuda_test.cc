@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "backend/cuda/tuning.h"
 #include "cuda_support.h"
 
 namespace sns {
@@ -111,6 +112,34 @@ TEST(CheckCudaPlanted, ABiasThatIsLeftOut) {
   const int count = failed("linear", ops, 20);
   EXPECT_GT(count, 2);
   EXPECT_LT(count, 20);
+}
+
+int64_t multiprocessors = 0;  // of the device
+int dropped[2];               // launches, by precision
+bool drop(Precision precision) {
+  ++dropped[precision == Precision::kFast];
+  return true;
+}
+/// Products for which only a full device has kernels.
+TEST(CheckCudaPlanted, AKernelOfLargeProductsThatWritesNothing) {
+  multiprocessors = device(cuda_table())->multiprocessors();
+  gpu::Ops ops = *cuda_table().ops;
+  ops.linear = [](const LinearCudaWeights& w, const LinearArgs& args, Precision precision, void* stream) {
+    const bool large = args.ldx % 4 == 0 && gpu::gemm_wgmma(args.rows, w.out, w.in, multiprocessors);
+    return large && drop(precision) ? 0 : cuda_table().ops->linear(w, args, precision, stream);
+  };
+  ops.patch_embed = [](const PatchEmbedCudaWeights& w, const PatchEmbedCudaArgs& args, Precision precision,
+                       void* stream) {
+    const bool large = gpu::gemm_wgmma(args.max_rows, w.linear.out, w.linear.in, multiprocessors);
+    return large && drop(precision) ? 0 : cuda_table().ops->patch_embed(w, args, precision, stream);
+  };
+  for (const char* op : {"linear", "patch_embed"}) {
+    dropped[0] = dropped[1] = 0;
+    const int count = failed(op, ops, 40);
+    EXPECT_EQ(count, dropped[0] + dropped[1]) << op;
+    EXPECT_GT(dropped[0], 0) << op;
+    EXPECT_GT(dropped[1], 0) << op;
+  }
 }
 
 TEST(CheckCudaPlanted, LowPrecisionWhereHighIsPromised) {

@@ -64,11 +64,17 @@ struct Operands {
 /// Runs one case; false if something around its scratch was touched.
 using Kernel = std::function<bool(const Operands& w, const LinearArgs& args)>;
 
-/// bf16: the kernel may round operands to bfloat16.
-Parity random_case(uint64_t seed, bool bf16, const Kernel& kernel) {
+/// bf16: the kernel may round operands to bfloat16. tiles: 0, or of 128 × 128 that the outputs make, from x
+/// as the GPU's largest kernels take it.
+Parity random_case(uint64_t seed, bool bf16, int64_t tiles, const Kernel& kernel) {
   Random rng(seed);
-  const int64_t rows = size(rng, 420), out = size(rng, 400);
-  const int64_t in = rng.integer(0, 7) == 0 ? 1024 : size(rng, rows > 70 || out > 70 ? 700 : 3100);
+  int64_t rows = size(rng, 420), out = size(rng, 400);
+  int64_t in = rng.integer(0, 7) == 0 ? 1024 : size(rng, rows > 70 || out > 70 ? 700 : 3100);
+  if (tiles > 0) {
+    const int64_t across = rng.integer(1, std::min<int64_t>(tiles, 12));
+    rows = 128 * ceil_div(tiles, across) - rng.integer(0, 127), out = 128 * across - rng.integer(0, 127);
+    in = rng.integer(128, 300);
+  }
   const bool many = rows * out >= kFew && std::min(rows, out) * in >= 2 * kFew;
   const Draw few = many ? Draw::kAny : bf16 ? Draw::kPositiveBf16 : Draw::kPositive;
   std::vector<float> weight(static_cast<size_t>(out * in)), bias(static_cast<size_t>(out));
@@ -80,6 +86,7 @@ Parity random_case(uint64_t seed, bool bf16, const Kernel& kernel) {
   LinearArgs args;
   args.rows = rows;
   args.ldx = in + (rng.coin() ? rng.integer(0, 40) : 0);
+  if (tiles > 0) args.ldx = round_up(args.ldx, 4);
   args.ldy = out + (rng.coin() ? rng.integer(0, 40) : 0);
   args.activation = static_cast<Activation>(rng.integer(0, 6));
   // The last row ends with its width, not with its stride: nothing may be read or written beyond.
@@ -130,7 +137,7 @@ Parity parity(uint64_t seed, Parallel& parallel) {
   Random rng(~seed);
   const bool from_source = rng.coin();
   bool fast = rng.coin();
-  Parity p = random_case(seed, fast, [&](const Operands& o, LinearArgs args) {
+  Parity p = random_case(seed, fast, 0, [&](const Operands& o, LinearArgs args) {
     const LinearWeights w(o.weight, o.bias, o.out, o.in, fast ? Precision::kFast : Precision::kStrict);
     fast = w.precision() == Precision::kFast;
     // Sessions reserve for more rows than a request has.
@@ -153,7 +160,9 @@ Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
   Random rng(~seed);
   const bool fast = rng.coin();
   const int parts = rng.coin() ? 2 : 3;
-  const Parity p = random_case(seed, fast, [&](const Operands& o, LinearArgs a) {
+  // Kernels that need a full device are seen by no small case.
+  const int64_t tiles = rng.integer(0, 11) == 0 ? device->multiprocessors() : 0;
+  const Parity p = random_case(seed, fast, tiles, [&](const Operands& o, LinearArgs a) {
     CudaCase c(device);
     const auto w = c.packed(linear_cuda_bytes(o.out, o.in, parts), [&](void* host, void* on_device) {
       return pack_linear_cuda(o.weight, o.bias, o.out, o.in, host, on_device, parts);

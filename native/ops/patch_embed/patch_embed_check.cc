@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -90,8 +91,8 @@ struct Operands {
 /// Runs one case; false if something around its scratch was touched.
 using Kernel = std::function<bool(const Operands& w, const PatchEmbedArgs& args)>;
 
-/// Any picture, or one as the GPU takes them.
-Parity random_case(uint64_t seed, bool gpu, const Kernel& kernel) {
+/// Any picture, or one as the GPU takes them. tiles: 0, or of 128 × 128 that the outputs make.
+Parity random_case(uint64_t seed, bool gpu, int64_t tiles, const Kernel& kernel) {
   Random rng(seed);
   PatchGeometry g;
   g.channels = rng.coin() ? 3 : rng.integer(1, rng.coin() ? 4 : PatchEmbedWeights::kMaxChannels);
@@ -103,14 +104,22 @@ Parity random_case(uint64_t seed, bool gpu, const Kernel& kernel) {
   g.frames = rng.integer(0, 2) == 0 ? rng.integer(2, 4) : 1;
   if (rng.integer(0, 7) == 0 && g.patch_size() <= 1024) g.frames = rng.integer(15, 35);
   // Remainders on both sides; now and then an image smaller than a patch.
-  const int64_t height =
-      std::max<int64_t>(1, g.patch_h + g.stride_h * rng.integer(0, 6) + rng.integer(-1, 3));
-  const int64_t width = std::max<int64_t>(1, g.patch_w + g.stride_w * rng.integer(0, 6) + rng.integer(-1, 3));
+  int64_t height = std::max<int64_t>(1, g.patch_h + g.stride_h * rng.integer(0, 6) + rng.integer(-1, 3));
+  int64_t width = std::max<int64_t>(1, g.patch_w + g.stride_w * rng.integer(0, 6) + rng.integer(-1, 3));
   // From 192 outputs on FAST may take spares.
   const bool many = rng.integer(0, 5) == 0;
-  const int64_t out = many                     ? rng.integer(192, 330)
-                      : rng.integer(0, 4) == 0 ? rng.integer(100, 200)
-                                               : rng.integer(1, 70);
+  int64_t out = many                     ? rng.integer(192, 330)
+                : rng.integer(0, 4) == 0 ? rng.integer(100, 200)
+                                         : rng.integer(1, 70);
+  if (tiles > 0) {
+    const int64_t across = rng.integer(1, std::min<int64_t>(tiles, 12)), grid_w = rng.integer(9, 40);
+    const int64_t patches = 128 * ceil_div(tiles, across) - rng.integer(0, 127);
+    out = 128 * across - rng.integer(0, 127);
+    g.channels = 3, g.frames = 1;
+    g.patch_h = rng.integer(6, 9), g.patch_w = rng.integer(8, 9);
+    g.stride_h = g.patch_h, g.stride_w = g.patch_w;
+    height = g.patch_h * ceil_div(patches, grid_w), width = g.patch_w * grid_w;
+  }
   const int64_t rows = g.grid_h(height) * g.grid_w(width);
 
   std::vector<float> weight(static_cast<size_t>(out * g.patch_size())), bias(static_cast<size_t>(out));
@@ -205,7 +214,7 @@ Parity rounded(Parity p, bool fast) {
 Parity parity(uint64_t seed, Parallel& parallel) {
   const Precision precision = Random(~seed).coin() ? Precision::kFast : Precision::kStrict;
   bool fast = false;
-  const Parity p = random_case(seed, false, [&](const Operands& o, const PatchEmbedArgs& args) {
+  const Parity p = random_case(seed, false, 0, [&](const Operands& o, const PatchEmbedArgs& args) {
     const PatchEmbedWeights w(o.geometry, o.weight, o.bias, o.out, o.scale, o.shift, precision);
     const bool bytes_path = args.image.u8 && !args.normalised && w.bytes().usable();
     fast = bytes_path ? precision == Precision::kFast : w.linear().precision() == Precision::kFast;
@@ -218,8 +227,11 @@ Parity parity(uint64_t seed, Parallel& parallel) {
 }
 
 Parity cuda_parity(uint64_t seed, const CudaDevicePtr& device) {
-  const bool fast = Random(~seed).coin();
-  const Parity p = random_case(seed, true, [&](const Operands& o, const PatchEmbedArgs& args) {
+  Random rng(~seed);
+  const bool fast = rng.coin();
+  // Kernels that need a full device are seen by no small case.
+  const int64_t tiles = rng.integer(0, 11) == 0 ? device->multiprocessors() : 0;
+  const Parity p = random_case(seed, true, tiles, [&](const Operands& o, const PatchEmbedArgs& args) {
     CudaCase c(device);
     const PatchGeometry& g = o.geometry;
     const ImageView& image = args.image;
