@@ -701,9 +701,8 @@ void CudaSession::start(const Request& r) {
   stream_.device().enter();
   wait();  // for the staging memory
   for (int64_t i = 0; i < r.count; ++i) {
-    const std::string item = "items[" + std::to_string(i) + "].";
     if (!is_image(r.plans[i].item.format) || pictures_->fits(r.plans[i])) continue;
-    const std::string field = item + "height";
+    const std::string field = "items[" + std::to_string(i) + "].height";
     throw Error(Code::kLimitExceeded, field,
                 field + ": too long and narrow for a session of " + std::to_string(limits_.max_pixels) +
                     " max_pixels",
