@@ -295,4 +295,29 @@ struct GemmTile {
   }
 };
 
+/// For GemmTile's write(): rows[r] says where row r goes (y; null: nowhere) and what is added (position, or
+/// null), as is the bias [columns], or null.
+template <class Row>
+struct ToRows {
+  struct Read {
+    float bias = 0, position = 0;
+  };
+  const Row* rows;
+  const float* bias;
+  int64_t columns;
+
+  __device__ Read read(int r, int64_t column) const {
+    const Row& row = rows[r];
+    Read read;
+    if (!row.y || column >= columns) return read;
+    if (bias) read.bias = bias[column];
+    if (row.position) read.position = row.position[column];
+    return read;
+  }
+  __device__ void put(int r, int64_t column, float v, const Read& read) const {
+    float* y = rows[r].y;
+    if (y && column < columns) y[column] = v + read.bias + read.position;
+  }
+};
+
 }  // namespace sns::gpu

@@ -93,13 +93,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 3)
     typename F::Tile tile;
     tile.run({features, ld}, {w.hi, w.lo, w.in_padded, w.out}, 0, column0,
              static_cast<int>(ceil_div(w.in, Shape::kK)), stages);
-    tile.for_each(stages, [&](int r, int c, float v) {
-      const Token& token = tokens[r];
-      const int64_t column = column0 + c;
-      if (!token.y || column >= w.out) return;
-      v += w.bias ? w.bias[column] : 0.0f;
-      token.y[column] = token.position ? v + token.position[column] : v;
-    });
+    tile.write(stages, column0, gpu::ToRows<Token>{tokens, w.bias, w.out});
   }
 }
 

@@ -152,13 +152,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2)
   typename P::Tile tile;
   tile.run(P::operand(w, patches), {w.linear.hi, w.linear.lo, w.linear.in_padded, w.linear.out}, row0,
            column0, static_cast<int>(ceil_div(w.linear.in, Shape::kK)), stages);
-  tile.for_each(stages, [&](int r, int c, float v) {
-    const PatchRow& row = patches[r];
-    const int64_t column = column0 + c;
-    if (!row.pixels || column >= w.linear.out) return;
-    v += w.linear.bias[column];
-    row.y[column] = row.position ? v + row.position[column] : v;
-  });
+  tile.write(stages, column0, gpu::ToRows<PatchRow>{patches, w.linear.bias, w.linear.out});
 }
 
 template <class Shape, bool kBytes, bool kStrict>
