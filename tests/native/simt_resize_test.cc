@@ -11,8 +11,8 @@ bool run_u8(const ResizeU8Args& args) {
   const ResizeU8Cuda tables = pack_resize_u8_cuda(args, block.data(), block.data());
   Guarded<std::byte> workspace(static_cast<int64_t>(resize_u8_cuda_workspace(args)));
   ResizeU8Pass passes[kResizePasses];
-  resize_u8_cuda_passes(tables, args, 0, 0, workspace.data(), passes);
-  for (const ResizeU8Pass& pass : passes) EXPECT_EQ(0, resize_u8_cuda(&pass, pass.bytes(), 0, nullptr));
+  resize_u8_cuda_passes(tables, args, 0, 0, workspace.data(), &passes[0], &passes[1]);
+  for (const ResizeU8Pass& pass : passes) EXPECT_EQ(0, resize_u8_cuda(&pass, 1, pass.blocks(), 1, nullptr));
   return workspace.intact();
 }
 

@@ -7,16 +7,21 @@
 namespace sns {
 namespace {
 
-constexpr int kThreads = 128;
-
-dim3 blocks(int64_t elements) { return dim3(static_cast<unsigned>(ceil_div(elements, kThreads))); }
+constexpr int kThreads = kResizeThreads;
 
 /// One thread a byte.
-__global__ void __launch_bounds__(kThreads) byte_pass_kernel(const ResizeU8Pass* pass, int64_t frame) {
-  const ResizeU8Pass& p = *pass;
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x, width = p.columns * p.channels;
-  if (i >= p.rows * width) return;
-  const int64_t row = i / width, column = i % width / p.channels, channel = i % width % p.channels;
+__global__ void __launch_bounds__(kThreads)
+    byte_pass_kernel(const ResizeU8Pass* passes, int64_t most, int64_t frames) {
+  const gpu::BlockAt at(most);
+  const ResizeU8Pass& p = passes[at.y / frames];
+  const int64_t frame = at.y % frames;
+  // Positions within a row and blocks of a frame fit 32 bits, in which division is several times as fast.
+  const int block = static_cast<int>(at.x), channels = static_cast<int>(p.channels);
+  const int width = static_cast<int>(p.columns) * channels, pieces = (width + kThreads - 1) / kThreads;
+  if (pieces == 0) return;
+  const int row = block / pieces, i = block % pieces * kThreads + static_cast<int>(threadIdx.x);
+  if (row >= p.rows || i >= width) return;
+  const int column = i / channels, channel = i % channels;
   const int64_t along = p.across ? column : row, beside = p.across ? row : column;
   const int64_t other = p.other ? p.other[beside] : p.other_first + beside;
   const int64_t step = p.across ? p.channels : p.ldx;
@@ -65,10 +70,10 @@ __global__ void __launch_bounds__(kThreads) float_kernel(const ResizeF32Pass* pa
 
 }  // namespace
 
-int resize_u8_cuda(const ResizeU8Pass* pass, int64_t most, int64_t frame, void* stream) {
-  if (most == 0) return 0;
-  return gpu::gpu_launch(byte_pass_kernel, blocks(most), dim3(kThreads), 0, static_cast<gpu::Stream>(stream),
-                         pass, frame);
+int resize_u8_cuda(const ResizeU8Pass* passes, int64_t count, int64_t most, int64_t frames, void* stream) {
+  if (count == 0 || most == 0 || frames == 0) return 0;
+  return gpu::gpu_launch(byte_pass_kernel, gpu::grid_of(most, count * frames), dim3(kThreads), 0,
+                         static_cast<gpu::Stream>(stream), passes, most, frames);
 }
 
 int resize_f32_cuda(const ResizeF32Pass* passes, int64_t count, int64_t most, void* stream) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/checked.h"
 #include "ops/resize/resize.h"
 
 namespace sns {
@@ -22,11 +23,14 @@ struct ResizeU8Cuda {
 size_t resize_u8_cuda_bytes(const ResizeU8Args& args);
 /// Where host is null only the places on the device are told.
 ResizeU8Cuda pack_resize_u8_cuda(const ResizeU8Args& args, void* host, void* device);
-/// Bytes between the passes.
+/// Bytes between the passes of one frame.
 size_t resize_u8_cuda_workspace(const ResizeU8Args& args);
 
+constexpr int64_t kResizeThreads = 128;  ///< of a block, which makes a piece of a row
+
 /// One pass along an axis; the other axis is looked up in `other` or counts from `other_first`. It lies in
-/// the device's memory, so that one captured launch serves pictures of many sizes.
+/// the device's memory, so that one captured launch serves pictures of many sizes; without rows there is
+/// nothing to do.
 struct ResizeU8Pass {
   const uint8_t* x = nullptr;
   int64_t ldx = 0;
@@ -38,16 +42,19 @@ struct ResizeU8Pass {
   const int32_t* other = nullptr;
   int64_t other_first = 0;
   int64_t base = 0;  ///< source that x starts at, along the axis
-  int64_t bytes() const { return rows * columns * channels; }
+  /// That a frame takes.
+  int64_t blocks() const { return rows * ceil_div(columns * channels, kResizeThreads); }
 };
 /// A resize is two passes, of which the first may have nothing to do.
 constexpr int kResizePasses = 2;
 /// The passes of args, whose x and y are the device's as the workspace is; `tables` was packed for them.
-/// Frames that follow each other are next_x and next_y bytes apart.
+/// Frames that follow each other are next_x and next_y bytes apart, and in the workspace the
+/// resize_u8_cuda_workspace() of one.
 void resize_u8_cuda_passes(const ResizeU8Cuda& tables, const ResizeU8Args& args, int64_t next_x,
-                           int64_t next_y, void* workspace, ResizeU8Pass* passes);
-/// One pass over one frame; bit-equal to resize_u8_cpu with the other. most: at least pass->bytes().
-int resize_u8_cuda(const ResizeU8Pass* pass, int64_t most, int64_t frame, void* stream);
+                           int64_t next_y, void* workspace, ResizeU8Pass* first, ResizeU8Pass* second);
+/// `count` first passes or second ones, each over so many frames, at once; bit-equal to resize_u8_cpu with
+/// the other. most: at least the blocks() of any.
+int resize_u8_cuda(const ResizeU8Pass* passes, int64_t count, int64_t most, int64_t frames, void* stream);
 
 struct ResizeF32Cuda {
   ResizeCudaAxis<float> across, down;

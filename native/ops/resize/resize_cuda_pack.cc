@@ -109,9 +109,10 @@ ResizeF32Cuda pack_resize_f32_cuda(const ResizeF32Args& args, void* host, void* 
 }
 
 void resize_u8_cuda_passes(const ResizeU8Cuda& tables, const ResizeU8Args& args, int64_t next_x,
-                           int64_t next_y, void* workspace, ResizeU8Pass* passes) {
+                           int64_t next_y, void* workspace, ResizeU8Pass* first_pass,
+                           ResizeU8Pass* second_pass) {
   const ResizeGeometry& g = args.geometry;
-  ResizeU8Pass &first = passes[0], &second = passes[1];
+  ResizeU8Pass &first = *first_pass, &second = *second_pass;
   first = second = ResizeU8Pass();
   if (g.crop_h == 0 || g.crop_w == 0) return;
   ResizeU8Pass whole;
@@ -129,8 +130,9 @@ void resize_u8_cuda_passes(const ResizeU8Cuda& tables, const ResizeU8Args& args,
     return;
   }
   first = whole;
-  first.y = static_cast<uint8_t*>(workspace), first.next_y = 0;
-  second.x = first.y, second.next_x = 0;
+  first.y = static_cast<uint8_t*>(workspace);
+  second.x = first.y;
+  first.next_y = second.next_x = static_cast<int64_t>(resize_u8_cuda_workspace(args));
   if (tables.down_first) {
     first.axis = tables.down, first.columns = g.in_width;
     second.axis = tables.across, second.across = true;

@@ -11,8 +11,9 @@
 namespace sns {
 namespace {
 
-/// Resized pictures of a batch are kept side by side up to this much, or at least one.
-constexpr int64_t kMostPixels = int64_t{64} << 20;
+/// Resized pictures of a batch are kept side by side, with what is between their passes, up to this much, or
+/// at least one.
+constexpr int64_t kMostPixels = int64_t{128} << 20;
 
 std::vector<PatchEmbedCudaWeights> packed(const CudaDevicePtr& device, const ImageTokenizer& host,
                                           PixelSource source, const ImageTensors& tensors, int64_t d,
@@ -59,17 +60,18 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
       resize_space_(image.host().resize_space(limits.max_pixels, 1)),
       d_model_(image.patch(Format::kU8Hwc).front().linear.out),
       modality_(modality) {
-  const int64_t one =
-      checked_mul(round_up(resize_space_.bytes, kAlign), image.host().config().geometry.frames, "max_pixels");
-  const int64_t all = checked_mul(one, limits.max_items, "max_pixels");
-  pixel_capacity_ = std::min(all, std::max(one, kMostPixels));
   const ResizeConfig& resize = image.host().config().resize;
+  int64_t between = 0;
   if (!resize.none() && limits.max_pixels > 0) {
     for (const ResizePlan& p : extreme_resizes(resize, limits.max_pixels)) {
-      scratch_ = std::max(scratch_, workspace(p));
+      between = std::max(between, workspace(p));
     }
-    scratch_ += scratch_ / 4;
+    between = round_up(between + between / 4, kAlign);
   }
+  const int64_t one = checked_mul(checked_add(round_up(resize_space_.bytes, kAlign), between, "max_pixels"),
+                                  image.host().config().geometry.frames, "max_pixels");
+  const int64_t all = checked_mul(one, limits.max_items, "max_pixels");
+  pixel_capacity_ = std::min(all, std::max(one, kMostPixels));
   if (image.host().config().position != Position::kSinCos) return;
   const int64_t patches = image.host().max_patches(limits.max_pixels, limits.max_tokens);
   AlignedArray<float> axis(checked_mul(patches, d_model_ / 2, "max_pixels"));
@@ -79,12 +81,11 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
 
 int64_t CudaPictures::workspace(const ResizePlan& plan) const {
   const ImageConfig& c = image_.host().config();
-  return static_cast<int64_t>(resize_u8_cuda_workspace(resize_args(c.resize, plan, c.geometry.channels)));
+  const ResizeU8Args args = resize_args(c.resize, plan, c.geometry.channels);
+  return round_up(static_cast<int64_t>(resize_u8_cuda_workspace(args)), kAlign);
 }
 
-bool CudaPictures::fits(const ItemPlan& plan) const {
-  return !resized(plan) || (workspace(plan.image.resize) <= scratch_ && room(0, plan));
-}
+bool CudaPictures::fits(const ItemPlan& plan) const { return room(0, plan); }
 
 void CudaPictures::lay_out(Carver& carver) {
   pixels_ = carver.take<uint8_t>(pixel_capacity_);
@@ -105,7 +106,8 @@ int64_t CudaPictures::frame_bytes(const ResizePlan& r) const {
 }
 
 int64_t CudaPictures::pixel_bytes(const ItemPlan& plan) const {
-  return resized(plan) ? frames(plan.item.format) * frame_bytes(plan.image.resize) : 0;
+  const ResizePlan& resize = plan.image.resize;
+  return resized(plan) ? frames(plan.item.format) * (frame_bytes(resize) + workspace(resize)) : 0;
 }
 
 bool CudaPictures::room(int64_t used, const ItemPlan& plan) const {
@@ -221,7 +223,10 @@ void CudaPictures::reserve(DeviceBlock& parcel, Batch& batch) const {
     same = same && fixed(plan);
     resizes = resizes || resized(plan);
   }
-  if (resizes) batch.passes_host = parcel.take(kResizePasses * batch.count, &batch.passes);
+  if (resizes) {
+    batch.passes_host = parcel.take(kResizePasses * batch.count, &batch.passes);
+    std::fill_n(batch.passes_host, kResizePasses * batch.count, ResizeU8Pass());
+  }
   batch.args.max_rows = same ? *rows : bucket(*rows, limits_.max_tokens);
   if (!image_.host().makes_positions()) return;
   grid_rows = same ? grid_rows : bucket(grid_rows);
@@ -262,8 +267,8 @@ void CudaPictures::stage(Batch& batch, DeviceBlock* extra) const {
   }
 }
 
-void CudaPictures::put_passes(const CudaPicture& p, Format format, void* workspace,
-                              ResizeU8Pass* passes) const {
+void CudaPictures::put_passes(const CudaPicture& p, Format format, void* workspace, ResizeU8Pass* first,
+                              ResizeU8Pass* second) const {
   const ImageConfig& c = image_.host().config();
   const ResizePlan& plan = p.plan->image.resize;
   ResizeU8Args args = resize_args(c.resize, plan, c.geometry.channels);
@@ -271,20 +276,18 @@ void CudaPictures::put_passes(const CudaPicture& p, Format format, void* workspa
   args.y = p.pixels + plan.pad_y * args.ldy + plan.pad_x * c.geometry.channels;
   const bool more = frames(format) > 1;
   resize_u8_cuda_passes(p.resize, args, more ? plan.in_h * plan.in_w * c.geometry.channels : 0,
-                        more ? frame_bytes(plan) : 0, workspace, passes);
+                        more ? frame_bytes(plan) : 0, workspace, first, second);
 }
 
-void CudaPictures::fill(Batch& batch, void* workspace) const {
+void CudaPictures::fill(Batch& batch) const {
   const int64_t channels = image_.host().config().geometry.channels;
-  int64_t pixels = 0, positions = 0, row = 0;
+  int64_t pixels = 0, between = pixel_capacity_, positions = 0, row = 0;
   bool padded = false;
   for (int64_t i = 0; i < batch.count; ++i) {
     CudaPicture& p = batch.pictures[i];
     const ItemPlan& plan = *p.plan;
     DeviceBlock there(nullptr, p.tables);  // filled by stage()
     put_extra(p, i > 0 ? &batch.pictures[i - 1] : nullptr, positions_ + positions * d_model_, there);
-    ResizeU8Pass* const passes = batch.passes_host ? batch.passes_host + kResizePasses * i : nullptr;
-    if (passes) std::fill_n(passes, kResizePasses, ResizeU8Pass());
     if (p.makes_position) {
       add_position(batch, i);
       positions += plan.body;
@@ -301,14 +304,16 @@ void CudaPictures::fill(Batch& batch, void* workspace) const {
       const ResizePlan& resize = plan.image.resize;
       if (resized(plan)) {
         p.pixels = pixels_ + pixels;
-        pixels += pixel_bytes(plan);
+        pixels += frames(batch.format) * frame_bytes(resize);
+        between -= frames(batch.format) * workspace(resize);
         item.data = p.pixels;
         item.stride_y = channels * resize.width;
         if (frames(batch.format) > 1) item.stride_t = frame_bytes(resize);
         padded = padded || resize.padded();
-        put_passes(p, batch.format, workspace, passes);
+        ResizeU8Pass* const passes = batch.passes_host + i;
+        put_passes(p, batch.format, pixels_ + between, passes, passes + batch.count);
         for (int k = 0; k < kResizePasses; ++k) {
-          batch.most[k] = std::max(batch.most[k], bucket(passes[k].bytes()));
+          batch.most[k] = std::max(batch.most[k], bucket(passes[k * batch.count].blocks()));
         }
       } else if (!image_.host().config().resize.none()) {  // at most a crop: a matter of strides
         item.data = static_cast<const uint8_t*>(p.data) + (resize.crop_y * width + resize.crop_x) * channels;
@@ -353,15 +358,10 @@ void CudaPictures::make_positions(const CudaStream& stream, const Batch& batch) 
 void CudaPictures::run(const CudaStream& stream, const Batch& batch) const {
   make_positions(stream, batch);
   if (batch.cleared > 0) stream.fill(pixels_, 0, batch.cleared);
-  // One after the other: the bytes between the passes are every picture's.
-  for (int64_t i = 0; batch.passes && i < batch.count; ++i) {
-    for (int64_t t = 0; t < frames(batch.format); ++t) {
-      for (int k = 0; k < kResizePasses; ++k) {
-        stream.check(
-            stream.ops().resize_u8(batch.passes + kResizePasses * i + k, batch.most[k], t, stream.get()),
-            "resize");
-      }
-    }
+  for (int k = 0; batch.passes && k < kResizePasses; ++k) {
+    stream.check(stream.ops().resize_u8(batch.passes + k * batch.count, batch.count, batch.most[k],
+                                        frames(batch.format), stream.get()),
+                 "resize");
   }
   if (batch.args.max_rows == 0) return;
   for (const PatchEmbedCudaWeights& part : image_.patch(batch.format)) {

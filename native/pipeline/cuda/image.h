@@ -55,7 +55,6 @@ class CudaPictures {
   CudaPictures(const CudaImage& image, const CudaDevicePtr& device, const SessionLimits& limits,
                const float* modality);
   void lay_out(Carver& carver);
-  int64_t scratch() const { return scratch_; }
   /// Whether the session's memory is enough for the picture's resize: see Session::check_resize.
   bool fits(const ItemPlan& plan) const;
 
@@ -65,6 +64,7 @@ class CudaPictures {
   int64_t most_extra_bytes() const;
   /// Whether the batch so far leaves room for one more picture in the session's memory.
   bool room(int64_t pixel_bytes, const ItemPlan& plan) const;
+  /// Of the resized picture and of what is between the passes.
   int64_t pixel_bytes(const ItemPlan& plan) const;
   int64_t parcel_bytes() const;
   /// Whether all such pictures become the same number of tokens.
@@ -76,7 +76,7 @@ class CudaPictures {
     int64_t count = 0;
     PatchEmbedCudaItem* host = nullptr;
     PatchEmbedCudaArgs args;
-    // Of the resizes: [count, kResizePasses], or null if there is none; at least the bytes of any first and
+    // Of the resizes: [kResizePasses, count], or null if there is none; at least the blocks of any first and
     // second pass; and of the pixels what must be zero around pictures that are padded.
     ResizeU8Pass* passes_host = nullptr;
     const ResizeU8Pass* passes = nullptr;
@@ -97,9 +97,8 @@ class CudaPictures {
   };
   /// Room for the batch's arrays.
   void reserve(DeviceBlock& parcel, Batch& batch) const;
-  /// Fills them, once every picture's data, y and tables are known; `workspace` is scratch() bytes on the
-  /// device.
-  void fill(Batch& batch, void* workspace) const;
+  /// Fills them, once every picture's data, y and tables are known.
+  void fill(Batch& batch) const;
   /// Fills the pictures' extra bytes.
   void stage(Batch& batch, DeviceBlock* extra) const;
   void run(const CudaStream& stream, const Batch& batch) const;
@@ -114,16 +113,18 @@ class CudaPictures {
   int64_t workspace(const ResizePlan& plan) const;
   void put_extra(CudaPicture& picture, const CudaPicture* before, float* positions, DeviceBlock& block) const;
   void add_position(Batch& batch, int64_t picture) const;
-  void put_passes(const CudaPicture& picture, Format format, void* workspace, ResizeU8Pass* passes) const;
+  void put_passes(const CudaPicture& picture, Format format, void* workspace, ResizeU8Pass* first,
+                  ResizeU8Pass* second) const;
   void make_positions(const CudaStream& stream, const Batch& batch) const;
 
   const CudaImage& image_;
   SessionLimits limits_;
   ResizeSpace resize_space_;
-  int64_t pixel_capacity_ = 0, scratch_ = 0, d_model_ = 0;
+  int64_t pixel_capacity_ = 0, d_model_ = 0;
   const float* modality_;  ///< what sine-cosine positions carry, on the device
   CudaArray<float> axis_;
-  uint8_t* pixels_ = nullptr;
+  uint8_t* pixels_ =
+      nullptr;  ///< [pixel_capacity_] resized pictures; from the end what is between the passes
   float* positions_ = nullptr;  ///< [max_tokens, d_model]
   float* features_ = nullptr;   ///< [max_tokens, feature_width] Fourier features that are added
 };

@@ -118,7 +118,6 @@ CudaSession::Pieces CudaSession::lay_out(Carver& carver) const {
   }
   if (pictures_) {
     const_cast<CudaPictures&>(*pictures_).lay_out(carver);
-    scratch = std::max(scratch, pictures_->scratch());
   }
   if (sounds_) {
     const_cast<CudaSounds&>(*sounds_).lay_out(carver);
@@ -562,7 +561,7 @@ void CudaSession::place_items() {
       }
     }
     if (is_sound(b.format)) sounds_->fill(b.sounds);
-    if (is_image(b.format)) pictures_->fill(b.pictures, at_.scratch.data);
+    if (is_image(b.format)) pictures_->fill(b.pictures);
   }
 }
 

@@ -113,13 +113,13 @@ void run_resize_cuda(const CudaDevicePtr& device, const ResizeConfig& config, co
   args.x = static_cast<const uint8_t*>(in.data());
   args.y = static_cast<uint8_t*>(out.data()) + plan.pad_y * args.ldy + plan.pad_x * channels;
   ResizeU8Pass passes[kResizePasses];
-  resize_u8_cuda_passes(tables, args, 0, 0, workspace.data(), passes);
+  resize_u8_cuda_passes(tables, args, 0, 0, workspace.data(), &passes[0], &passes[1]);
   const CudaArray<ResizeU8Pass> passes_there(device, passes, kResizePasses);
   const CudaStream stream(device);
   stream.copy_in(in.data(), x, in.size());
   if (plan.padded()) stream.fill(out.data(), 0, out.size());
   for (int i = 0; i < kResizePasses; ++i) {
-    stream.check(device->ops().resize_u8(passes_there.data() + i, passes[i].bytes(), 0, stream.get()),
+    stream.check(device->ops().resize_u8(passes_there.data() + i, 1, passes[i].blocks(), 1, stream.get()),
                  "resize");
   }
   stream.copy_out(y, out.data(), out.size());
