@@ -33,6 +33,15 @@ inline Engine cuda_engine(int32_t precision = SNS_PRECISION_STRICT, int64_t capa
 
 using sns::nmse;
 
+/// Those of all_tensors() that are the sequence's or the part's.
+inline void add_tensors(sns_builder builder, const std::string& part, sns::Random& random) {
+  for (const NamedShape& t : all_tensors()) {
+    if (t.name.rfind("sequence", 0) == 0 || t.name.rfind(part, 0) == 0) {
+      EXPECT_EQ(SNS_OK, add_tensor(builder, t, random));
+    }
+  }
+}
+
 /// Text and finished tokens, without a compressor.
 inline Model text_model(sns_engine engine) {
   sns_builder b = nullptr;
@@ -43,11 +52,7 @@ inline Model text_model(sns_engine engine) {
   EXPECT_EQ(SNS_OK, sns_builder_sequence(b, &sequence));
   EXPECT_EQ(SNS_OK, sns_builder_text(b, &text));
   sns::Random random(7);
-  for (const NamedShape& t : all_tensors()) {
-    if (t.name.rfind("sequence", 0) == 0 || t.name.rfind("text", 0) == 0) {
-      EXPECT_EQ(SNS_OK, add_tensor(b, t, random));
-    }
-  }
+  add_tensors(b, "text", random);
   sns_model m = nullptr;
   EXPECT_EQ(SNS_OK, sns_model_create(b, &m)) << sns_last_error();
   return Model(m);

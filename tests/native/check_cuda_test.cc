@@ -5,11 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <random>
-
 #include "backend/cuda/tuning.h"
 #include "cuda_support.h"
+#include "seed.h"
 
 namespace sns {
 namespace {
@@ -37,9 +35,7 @@ class CheckCuda : public testing::TestWithParam<std::string> {};
 TEST_P(CheckCuda, EqualsTheOracle) {
   const OpCheck& op = check_of(GetParam());
   const CudaDevicePtr gpu = device(cuda_table());
-  const char* fixed = std::getenv("SENSORIUM_SEED");
-  const uint64_t seed = fixed ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
-  std::printf("SENSORIUM_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  const uint64_t seed = printed_seed(op.name);
   for (uint64_t i = 0; i < 16; ++i) {
     control("schedule", static_cast<int64_t>(i % 4));
     const Parity p = op.cuda_parity(seed + i, gpu);

@@ -4,28 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <random>
 
 #include "check/guarded.h"
 #include "cuda_support.h"
 #include "ops/log_mel/log_mel_check.h"
 #include "ops/log_mel/log_mel_cuda.h"
+#include "seed.h"
 
 namespace sns {
 namespace {
 
-uint64_t seed() {
-  const char* fixed = std::getenv("SENSORIUM_SEED");
-  const uint64_t value = fixed ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
-  std::printf("SENSORIUM_SEED=%llu\n", static_cast<unsigned long long>(value));
-  return value;
-}
-
 /// Any front end, those that the fused kernel serves included.
 TEST(LogMelThroughCuFft, EqualsTheOracle) {
   const std::shared_ptr<Engine> engine = with_fft(cuda_engine(), true);
-  const uint64_t first = seed();
+  const uint64_t first = printed_seed("log_mel through cuFFT");
   for (uint64_t i = first; i < first + 24; ++i) {
     const Parity p = log_mel_parity(i, [&](const LogMelPlan& plan, const LogMelArgs& args) {
       return log_mel_on_cuda(engine->cuda(), plan, {args}, true);

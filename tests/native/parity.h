@@ -2,22 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <random>
-
 #include "backend/cpu/isa.h"
 #include "backend/cpu/thread_pool.h"
 #include "check/check.h"
+#include "seed.h"
 
 namespace sns {
 
-/// Runs `cases` random cases of an op against its oracle, on one thread and on three. The seed is printed and
-/// can be set with SENSORIUM_SEED, so that a failure can be repeated.
+/// Runs `cases` random cases of an op against its oracle, on one thread and on three.
 inline void expect_parity(const OpCheck& op, int cases) {
-  const char* fixed = std::getenv("SENSORIUM_SEED");
-  const uint64_t seed = fixed ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
-  std::printf("%s on %s, SENSORIUM_SEED=%llu\n", op.name, isa_name(isa()),
-              static_cast<unsigned long long>(seed));
+  const uint64_t seed = printed_seed(std::string(op.name) + " on " + isa_name(isa()));
   Serial serial;
   ThreadPool pool(3);
   for (int i = 0; i < cases; ++i) {

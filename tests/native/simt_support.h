@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <random>
-
 #include "check/guarded.h"
 #include "core/memory.h"
+#include "seed.h"
 #include "simt/simt.h"
 
 namespace sns {
@@ -14,9 +12,7 @@ namespace sns {
 /// Runs `test(random)` `cases` times under every schedule of the executor, each with the same printed seed.
 template <class Test>
 void under_every_schedule(const char* op, int cases, Test test) {
-  const char* fixed = std::getenv("SENSORIUM_SEED");
-  const uint64_t seed = fixed ? std::strtoull(fixed, nullptr, 10) : std::random_device{}();
-  std::printf("%s, SENSORIUM_SEED=%llu\n", op, static_cast<unsigned long long>(seed));
+  const uint64_t seed = printed_seed(op);
   for (const auto& schedule : simt::schedules(seed)) {
     SCOPED_TRACE(schedule.name());
     simt::set_schedule(schedule);

@@ -57,7 +57,6 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
                            const float* modality)
     : image_(image),
       limits_(limits),
-      resize_space_(image.host().resize_space(limits.max_pixels, 1)),
       d_model_(image.patch(Format::kU8Hwc).front().linear.out),
       modality_(modality) {
   const ResizeConfig& resize = image.host().config().resize;
@@ -68,7 +67,8 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
     }
     between = round_up(between + between / 4, kAlign);
   }
-  const int64_t one = checked_mul(checked_add(round_up(resize_space_.bytes, kAlign), between, "max_pixels"),
+  const int64_t pixels = round_up(image.host().resize_space(limits.max_pixels, 1).bytes, kAlign);
+  const int64_t one = checked_mul(checked_add(pixels, between, "max_pixels"),
                                   image.host().config().geometry.frames, "max_pixels");
   const int64_t all = checked_mul(one, limits.max_items, "max_pixels");
   pixel_capacity_ = std::min(all, std::max(one, kMostPixels));
@@ -81,8 +81,7 @@ CudaPictures::CudaPictures(const CudaImage& image, const CudaDevicePtr& device, 
 
 int64_t CudaPictures::workspace(const ResizePlan& plan) const {
   const ImageConfig& c = image_.host().config();
-  const ResizeU8Args args = resize_args(c.resize, plan, c.geometry.channels);
-  return round_up(static_cast<int64_t>(resize_u8_cuda_workspace(args)), kAlign);
+  return static_cast<int64_t>(resize_u8_cuda_workspace(resize_args(c.resize, plan, c.geometry.channels)));
 }
 
 bool CudaPictures::fits(const ItemPlan& plan) const { return room(0, plan); }

@@ -119,12 +119,10 @@ class CudaPictures {
 
   const CudaImage& image_;
   SessionLimits limits_;
-  ResizeSpace resize_space_;
   int64_t pixel_capacity_ = 0, d_model_ = 0;
   const float* modality_;  ///< what sine-cosine positions carry, on the device
   CudaArray<float> axis_;
-  uint8_t* pixels_ =
-      nullptr;  ///< [pixel_capacity_] resized pictures; from the end what is between the passes
+  uint8_t* pixels_ = nullptr;   ///< [pixel_capacity_] resized; from its end on down what is between passes
   float* positions_ = nullptr;  ///< [max_tokens, d_model]
   float* features_ = nullptr;   ///< [max_tokens, feature_width] Fourier features that are added
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "pipeline/positions.h"
 
@@ -582,9 +583,9 @@ void CudaSession::stage(Batch& b) {
 
 /// Whether all items are of the sizes and at the places of the request before, whose tables (of resizes and
 /// positions, whose making takes longer than what the GPU does with them) are still there.
-bool CudaSession::remember_layout() {
+bool CudaSession::remember_layout(int64_t size_before) {
   int64_t n = 0;
-  bool same = !waves_ && layout_size_ > 0;
+  bool same = !waves_ && size_before > 0;
   const auto add = [&](std::initializer_list<int64_t> numbers) {
     for (const int64_t number : numbers) {
       same = same && layout_[n] == number;
@@ -597,7 +598,7 @@ bool CudaSession::remember_layout() {
     const Item& item = s.plan->item;
     add({static_cast<int64_t>(item.format), item.dims[0], item.dims[1], s.offset, s.extra_offset});
   }
-  same = same && layout_size_ == n;
+  same = same && size_before == n;
   layout_size_ = waves_ ? 0 : n;
   return same;
 }
@@ -707,6 +708,8 @@ void CudaSession::start(const Request& r) {
                     " max_pixels",
                 limits_.max_pixels);
   }
+  // A request that fails on its way has written over what was staged, and is not compared with.
+  const int64_t layout_size = std::exchange(layout_size_, 0);
   parcel_ = DeviceBlock(staging_.data(), in_.data());
   put_offsets(r);
   put_segments(r);
@@ -716,7 +719,7 @@ void CudaSession::start(const Request& r) {
     head->put(parcel_, r.cu_latents ? input_.cu_latents : input_.cu_tokens, r.head, at_.head);
   }
   place_items();
-  same_layout_ = remember_layout();
+  same_layout_ = remember_layout(layout_size);
   CudaGraphs::Entry* entry = nullptr;
   bool seen = false;
   if (!waves_) {

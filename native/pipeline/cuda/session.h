@@ -141,7 +141,7 @@ class CudaSession {
   void put_order(const Request& request);
   void reserve_rows(Batch& batch);
   void place_items();
-  bool remember_layout();
+  bool remember_layout(int64_t size_before);
   void stage(Batch& batch);
   void copy_staged();
   void enqueue(bool copies);
